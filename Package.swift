@@ -1,0 +1,121 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// The rooms of the house, from the ground up. A target imports only targets above it in this list
+// (lower floors); Tests/ArchitectureTests reads this package and fails on an import that points up.
+// docs/architecture.md says what each room holds.
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+// Kernels are built at full speed in debug builds too, so that tests exercise what people run.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, resources: [Resource] = [])
+  -> Target
+{
+  .target(
+    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+}
+
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "rrcm-fleet",
+  products: [.executable(name: "rrcm", targets: ["rrcm"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    .package(url: "https://github.com/swhitty/FlyingFox", exact: "0.27.1"),
+  ],
+  targets: [
+    // Floor 0: C. System libraries and our own kernels.
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CCodecs", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev", "libpng-dev"])]),
+    .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(
+      name: "CPrecise", path: "Sources/CPrecise", linkerSettings: [.linkedLibrary("mpfr"), .linkedLibrary("gmp")]),
+    .target(name: "CKernels", path: "Sources/CKernels", cSettings: kernelSettings),
+
+    // Floor 1: facts. Pure values and functions; no database, no device, no clock.
+    room("Smoothing", ["CPrecise"]),
+    room("Noise", ["CPrecise", "CKernels", "CCrypto"]),
+    room("Lifecycle"),
+    room("Tensors", ["CCrypto"]),
+
+    // Floor 2: the model's shape and files, images, stored files, logs.
+    room("Models", ["Tensors"]),
+    room("Datasets", ["Tensors", "CCodecs"]),
+    room("Artifacts", ["Tensors"]),
+    room("Telemetry", [logging, .product(name: "FlyingFox", package: "FlyingFox")]),
+
+    // Floor 3: what a device must do; what a person asks for; the database client.
+    room("Compute", ["Models", "Noise", "Tensors"]),
+    room("RunFile", ["Models", "Noise", "Lifecycle", "Smoothing", .product(name: "Yams", package: "Yams")]),
+    room("Database", ["CLibPQ", logging]),
+
+    // Floor 4: a device, the training loop, every SQL statement.
+    room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels", "COpenBLAS"]),
+    room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
+    room("Migrations", ["Database"], path: "migrations", resources: [.embedInCode("sql")]),
+    room("Store", ["Database", "Lifecycle", "RunFile"], resources: [.embedInCode("SQL")]),
+
+    // Floor 5: one long-running job each.
+    room(
+      "Worker",
+      [
+        "Store", "Lifecycle", "Compute", "ComputeCPU", "Training", "Models", "Datasets", "Noise", "Tensors",
+        "Artifacts", "RunFile", "Telemetry", "Database", logging, lifecycle,
+      ]),
+    room("Coordinator", ["Store", "Database", "Lifecycle", "RunFile", "Telemetry", logging, lifecycle]),
+    room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
+    room("Report", ["Smoothing", "Store", "Database"]),
+    room(
+      "Golden",
+      ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Smoothing", "Datasets", "Noise"]),
+    room("LocalFleet", ["Database", "Migrations", logging]),
+
+    // Floor 6: doors.
+    room(
+      "CommandLine",
+      [
+        "Worker", "Coordinator", "Aggregator", "Report", "Golden", "LocalFleet", "Migrations", "Store", "Database",
+        "RunFile", "Datasets", "Models", "Artifacts", "Smoothing", "Noise", "Tensors", "Lifecycle", "Telemetry",
+        "ComputeCPU", "Compute", logging, lifecycle, arguments,
+      ]),
+
+    // Floor 7: wiring only.
+    .executableTarget(name: "rrcm", dependencies: ["CommandLine"], path: "Sources/rrcm", swiftSettings: strict),
+
+    // Beside: what tests share, and the tests.
+    room("TestSupport", ["Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
+    tests("ArchitectureTests", []),
+    tests("SmoothingTests", ["Smoothing", "TestSupport"]),
+    tests("NoiseTests", ["Noise", "TestSupport"]),
+    tests("TensorsTests", ["Tensors", "TestSupport"]),
+    tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
+    tests("DatasetsTests", ["Datasets", "Tensors", "TestSupport"]),
+    tests("ComputeTests", ["ComputeCPU", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
+    tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
+    tests("RunFileTests", ["RunFile", "TestSupport"]),
+    tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport"]),
+    tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
+    tests("ReportTests", ["Report", "TestSupport"]),
+    tests("CommandLineTests", ["CommandLine", "TestSupport"]),
+    tests("FleetTests", ["CommandLine", "Store", "Database", "TestSupport"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

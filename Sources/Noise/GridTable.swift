@@ -1,0 +1,105 @@
+internal import CCrypto
+internal import CKernels
+internal import CPrecise
+
+/// The rounded normal on a grid of step 1/(255·m): thresholds of a 64-bit uniform.
+///
+/// P(k ≤ j) = Φ((j + ½)/(255·m·sigma)) up to 2⁻⁶⁵ per threshold; the table ends where a tail rounds to nothing.
+/// Computed once per (sigma, m) with 256-bit arithmetic.
+package final class GridTable: Sendable {
+  package let sigma: Sigma
+  /// Grid points per 1/255 of pixel value.
+  package let m: Int
+  /// Smallest k the sampler can return; by symmetry the largest is −lowest.
+  package let lowest: Int32
+  /// Ascending; k = lowest + number of thresholds at or under the uniform.
+  package let thresholds: [UInt64]
+  let guide: [UInt32]
+  static let guideBits: UInt32 = 12
+
+  /// The smallest power of two with 255·m·sigma ≥ 32. Affects fidelity to the continuous normal, never soundness.
+  package static func defaultM(for sigma: Sigma) -> Int {
+    var m = 1
+    while Double(255 * m) * sigma.value < 32 { m *= 2 }
+    return m
+  }
+
+  /// - Throws: `NoiseError` when m is not in 1…65,536 or sums m·255 + k could reach 2²⁴, beyond exact float32.
+  package init(sigma: Sigma, m: Int) throws {
+    guard (1...65_536).contains(m) else {
+      throw NoiseError("grid m is \(m); it must be 1 to 65536. Leave it out for the default.")
+    }
+    let deviation = Double(255 * m) * sigma.value
+    // 9.2 deviations lie beyond the last threshold above 2⁻⁶⁴ (at about 9.08).
+    let reach = Int64(9.2 * deviation) + 2
+    guard reach + Int64(255 * m) < 1 << 24 else {
+      throw NoiseError(
+        "sigma \(sigma) with grid m \(m) needs integers beyond 2^24, which float32 does not hold; lower m")
+    }
+    func threshold(_ k: Int64) -> UInt64? {
+      var value: UInt64 = 0
+      return sigma.decimal.withCString { rrcm_grid_threshold(k, Int64(m), $0, &value) } == 1 ? value : nil
+    }
+    // Φ(-y) = 1 - Φ(y): the upper half is the lower half's complement.
+    var lower: [UInt64] = []
+    var first: Int64?
+    for k in -reach...(-1) {
+      guard let value = threshold(k) else { continue }
+      first = first ?? k
+      lower.append(value)
+    }
+    guard let first else { throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise m") }
+    self.sigma = sigma
+    self.m = m
+    self.lowest = Int32(first)
+    self.thresholds = lower + lower.reversed().map { 0 &- $0 }
+    var guide = [UInt32](repeating: 0, count: 1 << Int(Self.guideBits))
+    var below = 0
+    for i in guide.indices {
+      let edge = UInt64(i) << (64 - UInt64(Self.guideBits))
+      while below < thresholds.count && thresholds[below] <= edge { below += 1 }
+      guide[i] = UInt32(below)
+    }
+    self.guide = guide
+  }
+
+  /// Number of values k can take, T.
+  package var cells: Int { thresholds.count + 1 }
+
+  /// Bound on the total variation between the sampled and the exact rounded normal over an image of `elements`
+  /// elements: d·T·2⁻⁶⁴ (design: subtracted from every lower bound).
+  package func slack(elements: Int) -> Double { Double(elements) * Double(cells) * 0x1p-64 }
+
+  /// SHA-256, in hexadecimal, of the table's text form: what certificates record.
+  package var digest: String {
+    let text =
+      "rrcm-grid-table-1|\(sigma)|\(m)|\(lowest)|" + thresholds.map { String($0) }.joined(separator: ",")
+    return sha256(text).map { byte in
+      let hex = String(byte, radix: 16)
+      return hex.count == 1 ? "0" + hex : hex
+    }.joined()
+  }
+
+  func withTable<R>(_ body: (UnsafePointer<rrcm_grid_table>) -> R) -> R {
+    thresholds.withUnsafeBufferPointer { thresholds in
+      guide.withUnsafeBufferPointer { guide in
+        var table = rrcm_grid_table(
+          thresholds: thresholds.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count),
+          guide_bits: Self.guideBits, lowest: lowest, m: Int32(m))
+        return body(&table)
+      }
+    }
+  }
+}
+
+/// What is wrong with a noise setting, and the remedy.
+package struct NoiseError: Error, CustomStringConvertible, Sendable {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}
+
+func sha256(_ text: String) -> [UInt8] {
+  var digest = [UInt8](repeating: 0, count: 32)
+  _ = SHA256(Array(text.utf8), text.utf8.count, &digest)
+  return digest
+}
