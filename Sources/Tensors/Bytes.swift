@@ -73,6 +73,10 @@ extension Bytes: Equatable {
   }
 }
 
+extension Bytes: CustomStringConvertible {
+  package var description: String { "\(count) bytes" }
+}
+
 /// A read-only mapping of a whole file, unmapped when the last `Bytes` that uses it goes.
 ///
 /// Sendable because nobody writes through it.

@@ -51,6 +51,13 @@ extension SafetensorsFile {
     return Bytes(out)
   }
 
+  /// The SHA-256 of the file as it is or would be written; takes no copy of it.
+  package var digest: SHA256 {
+    let accumulator = SHA256.Accumulator()
+    serialize { part in part.withUnsafeBytes { accumulator.update($0) } }
+    return accumulator.finish()
+  }
+
   /// Hands out the file piece by piece. Tensors of wider elements come first, so that each starts at a multiple of its
   /// element size (some readers need that); otherwise their order is kept. The header keeps it in any case.
   private func serialize<E: Error>(_ emit: (Bytes) throws(E) -> Void) throws(E) {
