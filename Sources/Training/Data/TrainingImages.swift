@@ -1,53 +1,55 @@
-package import Models
+package import Datasets
+import Models
 package import Noise
 
-/// Square images in memory, with labels.
+/// The images of a set that a training or an evaluation reads, for example one of its splits.
 package struct TrainingImages: Sendable {
-  /// [count, C, S, S]
-  package let pixels: [UInt8]
-  /// Class index per image; empty where there are no labels.
-  package let labels: [Int]
-  package let channels: Int
-  /// Side S.
-  package let size: Int
-  package let count: Int
+  package let set: ImageSet
+  /// Indices into the set. A batch names images by their position in this list.
+  package let members: [Int]
 
-  /// - Throws: `TrainingError` when the numbers do not fit together.
-  package init(pixels: [UInt8], labels: [Int], channels: Int, size: Int) throws {
-    let elements = channels * size * size
-    guard elements > 0, !pixels.isEmpty, pixels.count % elements == 0 else {
-      throw TrainingError("\(pixels.count) bytes are not a whole number of images [\(channels), \(size), \(size)]")
+  /// - Throws: `TrainingError` when there is no such image, or none at all.
+  package init(_ set: ImageSet, members: [Int]) throws {
+    guard !members.isEmpty, members.allSatisfy({ 0..<set.count ~= $0 }) else {
+      throw TrainingError(
+        "the \(members.count) chosen images are not among the \(set.count) of image set \"\(set.name)\"; choose others")
     }
-    count = pixels.count / elements
-    guard labels.isEmpty || labels.count == count else {
-      throw TrainingError("there are \(labels.count) labels for \(count) images; give one per image, or none")
-    }
-    self.pixels = pixels
-    self.labels = labels
-    self.channels = channels
-    self.size = size
+    self.set = set
+    self.members = members
   }
 
-  /// Bytes of one image.
-  package func bytes(of index: Int) -> ArraySlice<UInt8> {
-    let elements = channels * size * size
-    return pixels[index * elements..<(index + 1) * elements]
+  /// - Throws: `TrainingError` when the set has no such split.
+  package init(_ set: ImageSet, split: String) throws {
+    let members = set.indices(split: split)
+    guard !members.isEmpty else {
+      throw TrainingError(
+        "image set \"\(set.name)\" has no split \"\(split)\"; it has \(set.splitNames.joined(separator: ", "))")
+    }
+    try self.init(set, members: members)
   }
 
-  /// The images at `indices`, augmented and normalised to [−1, 1]: [B, C, S, S].
+  package var count: Int { members.count }
+
+  /// Class of the image at a position.
+  package func label(_ position: Int) -> Int { set.labels[members[position]] }
+
+  /// The images at `positions`, augmented and normalised to [−1, 1]: [B, C, S, S].
   ///
   /// Image number i of the batch takes its randomness from place (step, i, view) of the stream.
-  package func batch(_ indices: [Int], augmentation: Augmentation, stream: RandomStream, step: Int, view: Int)
-    -> [Float]
-  {
+  package func batch(
+    _ positions: [Int], augmentation: Augmentation, stream: RandomStream, step: Int, view: Int
+  ) -> [Float] {
     var batch: [Float] = []
-    batch.reserveCapacity(indices.count * channels * size * size)
-    for (slot, index) in indices.enumerated() {
-      var image = bytes(of: index).map { Float($0) / 255 }
-      if !augmentation.changes.isEmpty {
-        var generator = stream.generator(at: UInt32(step), UInt32(slot), UInt32(view))
-        augmentation.apply(to: &image, channels: channels, size: size, using: &generator)
+    batch.reserveCapacity(positions.count * set.imageSize)
+    for (slot, position) in positions.enumerated() {
+      let bytes = set.image(members[position])
+      guard !augmentation.changes.isEmpty else {
+        bytes.withUnsafeBytes { batch.append(contentsOf: $0.lazy.map(PixelImage.normalise)) }
+        continue
       }
+      var image = bytes.withUnsafeBytes { $0.map { Float($0) / 255 } }
+      var generator = stream.generator(at: UInt32(step), UInt32(slot), UInt32(view))
+      augmentation.apply(to: &image, channels: set.channels, size: set.width, using: &generator)
       for value in image { batch.append((value - 0.5) / 0.5) }
     }
     return batch
@@ -55,9 +57,9 @@ package struct TrainingImages: Sendable {
 
   /// - Throws: `TrainingError` when a model cannot take these images or a batch does not fill.
   func require(_ model: ViTConfiguration, batch: Int) throws {
-    guard model.channels == channels, model.imageSize == size else {
+    guard model.channels == set.channels, model.imageSize == set.height, model.imageSize == set.width else {
       throw TrainingError(
-        "the images are [\(channels), \(size), \(size)] and the model takes"
+        "the images are [\(set.channels), \(set.height), \(set.width)] and the model takes"
           + " [\(model.channels), \(model.imageSize), \(model.imageSize)]; set model.channels and model.image to fit")
     }
     guard batch <= count else {
@@ -65,13 +67,11 @@ package struct TrainingImages: Sendable {
     }
   }
 
-  /// - Throws: `TrainingError` when an image has no label below `classes`.
-  func requireLabels(classes: Int) throws {
-    guard labels.count == count else {
-      throw TrainingError("the images have no labels; fine-tuning and evaluation need one per image")
-    }
-    if let wrong = labels.first(where: { !(0..<classes).contains($0) }) {
-      throw TrainingError("label \(wrong) is outside the model's \(classes) classes; set model.classes to fit")
+  /// - Throws: `TrainingError` when the set has more classes than the head.
+  func requireClasses(_ classes: Int) throws {
+    guard set.classNames.count <= classes else {
+      throw TrainingError(
+        "the images have \(set.classNames.count) classes and the model \(classes); set model.classes to fit")
     }
   }
 }

@@ -14,13 +14,13 @@ struct Evaluator {
   func accuracies(_ images: TrainingImages, noiseLevels: [Double]) throws -> [(noiseLevel: Double, accuracy: Double)] {
     let classes = network.configuration.classes
     try images.require(network.configuration, batch: 1)
-    try images.requireLabels(classes: classes)
+    try images.requireClasses(classes)
     return try noiseLevels.enumerated().map { slot, v in
       var correct = 0
       try forEachBatch(images, noiseLevel: v, slot: slot) { indices, outputs in
         let logits = outputs.logits!
         for (row, index) in indices.enumerated()
-        where largestIndex(logits[row * classes..<(row + 1) * classes]) == images.labels[index] { correct += 1 }
+        where largestIndex(logits[row * classes..<(row + 1) * classes]) == images.label(index) { correct += 1 }
       }
       return (v, Double(correct) / Double(images.count))
     }
@@ -32,15 +32,14 @@ struct Evaluator {
   ) throws -> [(noiseLevel: Double, accuracy: Double)] {
     for images in [reference, heldOut] {
       try images.require(network.configuration, batch: 1)
-      try images.requireLabels(classes: Int(Int16.max))
     }
     let d = network.configuration.width
-    let classes = (reference.labels.max() ?? 0) + 1
+    let classes = reference.set.classNames.count
     var centroids = [Float](repeating: 0, count: classes * d)
     try forEachBatch(reference, noiseLevel: 0, slot: 0) { indices, outputs in
       for (row, index) in indices.enumerated() {
         let unit = direction(outputs.encoder[row * d..<(row + 1) * d])
-        for k in 0..<d { centroids[reference.labels[index] * d + k] += unit[k] }
+        for k in 0..<d { centroids[reference.label(index) * d + k] += unit[k] }
       }
     }
     for c in 0..<classes {
@@ -53,7 +52,7 @@ struct Evaluator {
           let similarities = (0..<classes).map { c in
             (0..<d).reduce(Float(0)) { $0 + centroids[c * d + $1] * outputs.encoder[row * d + $1] }
           }
-          if largestIndex(similarities[...]) == heldOut.labels[index] { correct += 1 }
+          if largestIndex(similarities[...]) == heldOut.label(index) { correct += 1 }
         }
       }
       return (v, Double(correct) / Double(heldOut.count))

@@ -51,7 +51,7 @@ package final class Finetuner {
     if model.classes < 1 { problems.append("model.classes is 0; fine-tuning needs at least 1") }
     guard problems.isEmpty else { throw TrainingError(problems.joined(separator: "\n")) }
     try images.require(model, batch: configuration.batch)
-    try images.requireLabels(classes: model.classes)
+    try images.requireClasses(model.classes)
     try snapshot.require(.finetune, networks: ["nnet"])
     let network = try device.makeNetwork(model, state: snapshot.networks["nnet"]!)
     if snapshot.header.step > 0 { try network.restoreOptimizer(snapshot.optimizer) }
@@ -81,7 +81,7 @@ package final class Finetuner {
     let batch = FinetuneBatch(
       images: images.batch(
         indices, augmentation: configuration.augmentation.image, stream: augmentation, step: completed, view: 0),
-      labels: .hard(indices.map { images.labels[$0] }),
+      labels: .hard(indices.map { images.label($0) }),
       noise: isNoisy ? noise.normals(count: rows * model.imageElements, at: UInt32(completed)) : [])
     let metrics = try core.run(
       batch, completed: completed,
