@@ -1,0 +1,117 @@
+internal import Glibc
+
+/// An immutable run of bytes that is either held in memory or mapped from a file; slices share the storage.
+///
+/// A mapping costs no copy: pages are read when touched. Files must therefore be replaced by renaming a new one over
+/// them (as everything in this project does), never shortened in place while they are open here: touching a page that
+/// is gone ends the process.
+package struct Bytes: Sendable {
+  private enum Storage: Sendable {
+    case array([UInt8])
+    case mapping(FileMapping)
+  }
+
+  private let storage: Storage
+  private let range: Range<Int>
+
+  /// Holds `array` without copying it.
+  package init(_ array: [UInt8]) {
+    storage = .array(array)
+    range = 0..<array.count
+  }
+
+  /// Maps the regular file at `path`.
+  ///
+  /// - Throws: `FormatError` when it cannot be opened or is not a regular file.
+  package init(contentsOf path: String) throws(FormatError) {
+    let mapping = try FileMapping(path: path)
+    storage = .mapping(mapping)
+    range = 0..<mapping.count
+  }
+
+  private init(storage: Storage, range: Range<Int>) {
+    self.storage = storage
+    self.range = range
+  }
+
+  package var count: Int { range.count }
+
+  /// The bytes at `offsets`, counted from the start of this run.
+  ///
+  /// - Precondition: `offsets` lies within `0..<count`.
+  package func slice(_ offsets: Range<Int>) -> Bytes {
+    precondition(offsets.lowerBound >= 0 && offsets.upperBound <= count, "slice \(offsets) of \(count) bytes")
+    return Bytes(
+      storage: storage, range: range.lowerBound + offsets.lowerBound..<range.lowerBound + offsets.upperBound)
+  }
+
+  /// Gives `body` the bytes in place. The pointer is valid during the call only.
+  package func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
+    switch storage {
+    case .array(let array):
+      // The standard library's accessor forwards untyped errors; the result carries the typed one across.
+      let result: Result<R, E> = array.withUnsafeBytes { whole in
+        let part = UnsafeRawBufferPointer(rebasing: whole[range])
+        do throws(E) { return .success(try body(part)) } catch { return .failure(error) }
+      }
+      return try result.get()
+    case .mapping(let mapping):
+      return try body(UnsafeRawBufferPointer(rebasing: mapping.region[range]))
+    }
+  }
+
+  /// A copy as an array.
+  package var array: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
+}
+
+extension Bytes: Equatable {
+  package static func == (a: Bytes, b: Bytes) -> Bool {
+    a.count == b.count
+      && a.withUnsafeBytes { x in
+        b.withUnsafeBytes { y in x.count == 0 || memcmp(x.baseAddress!, y.baseAddress!, x.count) == 0 }
+      }
+  }
+}
+
+extension Bytes: CustomStringConvertible {
+  package var description: String { "\(count) bytes" }
+}
+
+/// A read-only mapping of a whole file, unmapped when the last `Bytes` that uses it goes.
+///
+/// Sendable because nobody writes through it.
+private final class FileMapping: @unchecked Sendable {
+  let region: UnsafeRawBufferPointer
+  var count: Int { region.count }
+
+  init(path: String) throws(FormatError) {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw FormatError(
+        file: path, field: "file", value: "not readable (\(errorText(errno)))",
+        remedy: "check the path and its permissions")
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw FormatError(file: path, field: "file", value: "not a regular file", remedy: "give the path of a file")
+    }
+    let size = Int(status.st_size)
+    guard size > 0 else {
+      region = UnsafeRawBufferPointer(start: nil, count: 0)
+      return
+    }
+    guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
+      throw FormatError(
+        file: path, field: "file", value: "not mappable (\(errorText(errno)))", remedy: "check free address space")
+    }
+    region = UnsafeRawBufferPointer(start: base, count: size)
+  }
+
+  deinit {
+    if let base = region.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), region.count) }
+  }
+}
+
+/// The system's sentence for an error number.
+package func errorText(_ number: Int32) -> String { String(cString: strerror(number)) }
