@@ -73,7 +73,7 @@ let package = Package(
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
     // Floor 5: what a person asks for.
-    room("RunFile", ["Training", "Models", "Noise", "Smoothing", .product(name: "Yams", package: "Yams")]),
+    room("RunFile", ["Training", "Models", "Noise", .product(name: "Yams", package: "Yams")]),
 
     // Floor 6: one long-running job each.
     room(

@@ -1,4 +1,4 @@
-package import Database
+internal import Database
 package import Lifecycle
 
 /// A registered worker: its number and the epoch of this registration.

@@ -1,4 +1,4 @@
-package import Database
+internal import Database
 
 /// A run about to be recorded.
 package struct NewRun: Sendable {
