@@ -9,7 +9,7 @@ internal import Synchronization
 /// A serial executor that owns one operating-system thread, for calls that block (libpq).
 ///
 /// Jobs run in the order they came. The thread lives until ``stop()``; jobs queued before that still run.
-final class PinnedThread: SerialExecutor {
+package final class PinnedThread: SerialExecutor {
   private struct Queue {
     var jobs: [UnownedJob] = []
     var isStopped = false
@@ -20,7 +20,7 @@ final class PinnedThread: SerialExecutor {
 
   /// Starts the thread.
   /// - Parameter name: shown by `top -H` and debuggers; cut to 15 bytes.
-  init(name: String) {
+  package init(name: String) {
     var thread = pthread_t()
     let start = Unmanaged.passRetained(Start(executor: self, name: name))
     let status = pthread_create(
@@ -44,14 +44,14 @@ final class PinnedThread: SerialExecutor {
     }
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     queue.withLock { $0.jobs.append(job) }
     wake.signal()
   }
 
   /// Ends the thread once the queued jobs have run. Callable from any thread, this one included.
-  func stop() {
+  package func stop() {
     queue.withLock { $0.isStopped = true }
     wake.signal()
   }

@@ -42,15 +42,20 @@ package enum RunPlan: Sendable {
 
 // What the coordinator does.
 extension Store {
+  /// Submitted runs whose dependency, if any, has ended; as they are now, not locked.
+  package func submittedRuns() async throws -> [SubmittedRun] {
+    try await connection.rows(PackageResources.submitted_runs_sql).map { try SubmittedRun($0) }
+  }
+
   /// Plans every submitted run that is ready, in one transaction. Two coordinators never plan one run: rows are locked.
   ///
-  /// - Parameter decide: a pure decision; called once per run.
+  /// - Parameter decide: a pure decision; called once per run, nil to leave the run for later.
   /// - Returns: the numbers of the runs that were started or refused.
-  package func planSubmittedRuns(_ decide: @Sendable (SubmittedRun) -> RunPlan) async throws -> [(Int64, RunPlan)] {
+  package func planSubmittedRuns(_ decide: @Sendable (SubmittedRun) -> RunPlan?) async throws -> [(Int64, RunPlan)] {
     try await connection.transaction { connection in
-      try connection.rows(PackageResources.submitted_runs_sql).map { row in
+      try connection.rows(PackageResources.submitted_runs_sql).compactMap { row in
         let run = try SubmittedRun(row)
-        let plan = decide(run)
+        guard let plan = decide(run) else { return nil }
         switch plan {
         case .items(let units):
           _ = try connection.rows(PackageResources.plan_items_sql, [.int(run.id), .int(units)])
