@@ -62,18 +62,20 @@ let package = Package(
     room("Artifacts", ["Tensors"]),
     room("Telemetry", [logging, .product(name: "FlyingFox", package: "FlyingFox")]),
 
-    // Floor 3: what a device must do; what a person asks for; the database client.
+    // Floor 3: what a device must do; the database client.
     room("Compute", ["Models", "Noise", "Tensors"]),
-    room("RunFile", ["Models", "Noise", "Lifecycle", "Smoothing", .product(name: "Yams", package: "Yams")]),
     room("Database", ["CLibPQ", logging]),
 
     // Floor 4: a device, the training loop, every SQL statement.
     room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels", "COpenBLAS"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
     room("Migrations", ["Database"], path: "migrations", resources: [.embedInCode("sql")]),
-    room("Store", ["Database", "Lifecycle", "RunFile"], resources: [.embedInCode("SQL")]),
+    room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
-    // Floor 5: one long-running job each.
+    // Floor 5: what a person asks for.
+    room("RunFile", ["Training", "Models", "Noise", .product(name: "Yams", package: "Yams")]),
+
+    // Floor 6: one long-running job each.
     room(
       "Worker",
       [
@@ -88,7 +90,7 @@ let package = Package(
       ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Smoothing", "Datasets", "Noise"]),
     room("LocalFleet", ["Database", "Migrations", logging]),
 
-    // Floor 6: doors.
+    // Floor 7: doors.
     room(
       "CommandLine",
       [
@@ -97,7 +99,7 @@ let package = Package(
         "ComputeCPU", "Compute", logging, lifecycle, arguments,
       ]),
 
-    // Floor 7: wiring only.
+    // Floor 8: wiring only.
     .executableTarget(name: "rrcm", dependencies: ["CommandLine"], path: "Sources/rrcm", swiftSettings: strict),
 
     // Beside: what tests share, and the tests.

@@ -1,0 +1,77 @@
+package import Lifecycle
+package import Logging
+package import ServiceLifecycle
+internal import Smoothing
+package import Store
+package import Telemetry
+
+/// Folds stored votes into certificates.
+///
+/// A certificate depends on stored integers and the run's protocol only. The top class is frozen from the selection votes
+/// before an estimation vote is read. Two aggregators at once store equal certificates, the first of which stays.
+package struct AggregatorService: Service {
+  private let store: Store
+  private let timings: FleetTimings
+  private let logger: Logger
+  private let certificates: Counter
+
+  package init(store: Store, timings: FleetTimings, logger: Logger, metrics: Metrics) {
+    self.store = store
+    self.timings = timings
+    self.logger = logger
+    certificates = metrics.counter(
+      "rrcm_certificates_total", help: "Certificates stored by this aggregator, abstentions included")
+  }
+
+  package func run() async throws {
+    logger.info("aggregator started")
+    await withGracefulShutdownHandler {
+      while !Task.isShuttingDownGracefully && !Task.isCancelled {
+        var count = 0
+        do {
+          count = try await certify(limit: 500)
+        } catch {
+          logger.error("a pass of the aggregator failed; it goes on", metadata: ["error": "\(error)"])
+        }
+        if count > 0 {
+          certificates.increment(by: Double(count))
+          logger.info("certificates stored", metadata: ["count": "\(count)"])
+        } else {
+          try? await Task.sleep(for: .milliseconds(500))
+        }
+      }
+    } onGracefulShutdown: {
+    }
+    logger.info("aggregator stopped")
+  }
+
+  /// Certifies up to `limit` items whose votes are complete. Returns how many certificates were stored.
+  package func certify(limit: Int) async throws -> Int {
+    let items = try await store.completeItems(limit: limit)
+    guard !items.isEmpty else { return 0 }
+    let ids = items.map(\.id)
+    var topClasses: [Int64: Int] = [:]
+    let selection = try await store.votes(ofItems: ids, phase: 0)
+    for item in items {
+      topClasses[item.id] = try await store.freezeTopClass(item: item.id, topClass: topClass(of: selection[item.id]!))
+    }
+    let estimation = try await store.votes(ofItems: ids, phase: 1)
+    let seconds = try await store.computeSeconds(ofItems: ids)
+    let rows = items.map { item in
+      let topClass = topClasses[item.id]!
+      let hits = estimation[item.id]?[topClass] ?? 0
+      let certificate = Certificate.certify(
+        hits: hits, draws: item.n, sigma: ExactDecimal(item.sigma)!, alpha: ExactDecimal("\(item.alpha)")!,
+        slack: item.slack)
+      return CertificateRow(
+        item: item, topClass: topClass, hits: hits, pLower: certificate.pLower, radius: certificate.radius,
+        computeSeconds: seconds[item.id] ?? 0)
+    }
+    return try await store.insertCertificates(rows)
+  }
+
+  /// The class with the most votes, the lowest of equals.
+  private func topClass(of votes: [Int: Int]) -> Int {
+    votes.max { ($0.value, $1.key) < ($1.value, $0.key) }!.key
+  }
+}

@@ -1,0 +1,89 @@
+/// How long things may take before others act. Every figure can be set; these defaults detect a dead worker in under 45 s.
+package struct FleetTimings: Sendable, Hashable {
+  /// Between a worker's heartbeats.
+  package var beatEvery: Duration = .seconds(10)
+  /// A worker silent for longer is gone, and what it held is handed back.
+  package var deadAfter: Duration = .seconds(35)
+  /// Between the coordinator's sweeps.
+  package var sweepEvery: Duration = .seconds(5)
+  /// Between polls of a worker or aggregator without work, before jitter. NOTIFY only shortens the wait.
+  package var pollEvery: Duration = .seconds(2)
+  /// Work a lease should hold.
+  package var leaseTarget: Duration = .seconds(5)
+  /// A training job without progress for longer is taken back.
+  package var jobDeadline: Duration = .seconds(600)
+
+  package init() {}
+
+  /// A lease's time limit: four times what it should take, at least a minute. It catches hung devices, not slow ones.
+  package func leaseDeadline(units: Int, secondsPerUnit: Double) -> Duration {
+    .seconds(max(60, 4 * Double(units) * secondsPerUnit))
+  }
+}
+
+/// Sizes a lease in time: how many units a worker of a measured speed should claim at once.
+package struct LeaseSizer: Sendable {
+  /// Smoothed speed on the present run; nil until the first chunk is done.
+  package private(set) var samplesPerSecond: Double?
+
+  package init() {}
+
+  /// Takes a finished chunk into the average.
+  package mutating func record(samples: Int, seconds: Double) {
+    guard samples > 0, seconds > 0 else { return }
+    let speed = Double(samples) / seconds
+    samplesPerSecond = samplesPerSecond.map { 0.7 * $0 + 0.3 * speed } ?? speed
+  }
+
+  /// Units to claim: `target` of work, at least 1, at most `limit`. One unit until the speed is known.
+  package func units(target: Duration, chunkSamples: Int, limit: Int = 4096) -> Int {
+    guard let samplesPerSecond else { return 1 }
+    let units = target.inSeconds * samplesPerSecond / Double(chunkSamples)
+    return min(limit, max(1, Int(units)))
+  }
+
+  /// Expected seconds for one unit, a minute while the speed is unknown.
+  package func secondsPerUnit(chunkSamples: Int) -> Double {
+    samplesPerSecond.map { Double(chunkSamples) / $0 } ?? 60
+  }
+}
+
+/// A worker's own watch over its standing: the database's clock decides, so the worker counts from *sending* its last
+/// successful renewal, on a clock that runs through suspend, and stops by itself before the others would act.
+package struct Standing: Sendable {
+  package enum Verdict: Sendable, Hashable {
+    /// Nothing to do.
+    case good
+    /// A heartbeat is due.
+    case beatDue
+    /// Too long without a successful heartbeat: what is held may already be somebody else's. Register anew.
+    case lost
+  }
+
+  private let timings: FleetTimings
+  /// When the last heartbeat that succeeded was sent, in the caller's boot-time clock.
+  private var renewedAt: Duration
+
+  /// - Parameter now: time on a boot-time clock when the registration was sent.
+  package init(timings: FleetTimings, registeredAt now: Duration) {
+    self.timings = timings
+    renewedAt = now
+  }
+
+  /// A heartbeat sent at `sentAt` was accepted.
+  package mutating func renewed(sentAt: Duration) { renewedAt = max(renewedAt, sentAt) }
+
+  /// What to do at `now`. A margin of a tenth of `deadAfter` keeps the worker ahead of its rescuers.
+  package func verdict(at now: Duration) -> Verdict {
+    let silence = now - renewedAt
+    if silence >= timings.deadAfter - timings.deadAfter / 10 { return .lost }
+    return silence >= timings.beatEvery ? .beatDue : .good
+  }
+}
+
+extension Duration {
+  /// As a floating-point number of seconds.
+  package var inSeconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}

@@ -1,0 +1,144 @@
+package import Foundation
+internal import Yams
+
+/// A value of a run file: what YAML and JSON have in common.
+package indirect enum SettingValue: Sendable, Hashable, Codable {
+  case null
+  case bool(Bool)
+  case int(Int64)
+  case double(Double)
+  case string(String)
+  case list([SettingValue])
+  case map([String: SettingValue])
+
+  package init(from decoder: any Decoder) throws {
+    if let keyed = try? decoder.container(keyedBy: Key.self) {
+      var map: [String: SettingValue] = [:]
+      for key in keyed.allKeys { map[key.stringValue] = try keyed.decode(SettingValue.self, forKey: key) }
+      self = .map(map)
+      return
+    }
+    if var list = try? decoder.unkeyedContainer() {
+      var values: [SettingValue] = []
+      while !list.isAtEnd { values.append(try list.decode(SettingValue.self)) }
+      self = .list(values)
+      return
+    }
+    let single = try decoder.singleValueContainer()
+    if single.decodeNil() {
+      self = .null
+    } else if let value = try? single.decode(Bool.self) {
+      self = .bool(value)
+    } else if let value = try? single.decode(Int64.self) {
+      self = .int(value)
+    } else if let value = try? single.decode(Double.self) {
+      self = .double(value)
+    } else {
+      self = .string(try single.decode(String.self))
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    switch self {
+    case .map(let map):
+      var container = encoder.container(keyedBy: Key.self)
+      for (key, value) in map { try container.encode(value, forKey: Key(stringValue: key)!) }
+    case .list(let list):
+      var container = encoder.unkeyedContainer()
+      for value in list { try container.encode(value) }
+    default:
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .bool(let value): try container.encode(value)
+      case .int(let value): try container.encode(value)
+      case .double(let value): try container.encode(value)
+      case .string(let value): try container.encode(value)
+      default: try container.encodeNil()
+      }
+    }
+  }
+
+  private struct Key: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init?(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+}
+
+extension SettingValue {
+  /// Parses one YAML document (JSON is YAML).
+  package init(yaml text: String) throws {
+    guard let node = try Yams.compose(yaml: text) else {
+      self = .null
+      return
+    }
+    self.init(node)
+  }
+
+  /// YAML scalars by the core schema's types; anything else is text.
+  private init(_ node: Node) {
+    switch node {
+    case .mapping(let mapping):
+      var map: [String: SettingValue] = [:]
+      for (key, value) in mapping { map[key.string ?? "\(key)"] = SettingValue(value) }
+      self = .map(map)
+    case .sequence(let sequence):
+      self = .list(sequence.map { SettingValue($0) })
+    default:
+      if node.null != nil {
+        self = .null
+      } else if let value = node.bool {
+        self = .bool(value)
+      } else if let value = node.int {
+        self = .int(Int64(value))
+      } else if let value = node.float {
+        self = .double(value)
+      } else {
+        self = .string(node.string ?? "")
+      }
+    }
+  }
+
+  /// The value an `Encodable` writes.
+  package init(encoding value: some Encodable) throws {
+    self = try JSONDecoder().decode(SettingValue.self, from: JSONEncoder().encode(value))
+  }
+
+  /// Reads a `Decodable` back.
+  package func decode<T: Decodable>(_ type: T.Type) throws -> T {
+    try JSONDecoder().decode(type, from: JSONEncoder().encode(self))
+  }
+
+  /// JSON with sorted keys: the form that is stored.
+  package var json: String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "null"
+  }
+
+  /// For messages: what a person wrote.
+  package var shown: String {
+    if case .string(let text) = self { return "\"\(text)\"" }
+    return json
+  }
+
+  package subscript(key: String) -> SettingValue? {
+    if case .map(let map) = self { return map[key] }
+    return nil
+  }
+
+  /// Sets the value at a dotted path, making maps on the way.
+  package mutating func set(_ path: [String], to value: SettingValue) {
+    guard let first = path.first else {
+      self = value
+      return
+    }
+    var map: [String: SettingValue] = [:]
+    if case .map(let present) = self { map = present }
+    var child = map[first] ?? .map([:])
+    child.set(Array(path.dropFirst()), to: value)
+    map[first] = child
+    self = .map(map)
+  }
+}

@@ -1,0 +1,21 @@
+-- name: complete_items
+-- Items whose every unit has votes and that have no certificate yet.
+SELECT i.item_id,
+       i.run_id,
+       i.label,
+       i.sigma::text AS sigma,
+       i.numerics_id,
+       p.mode,
+       p.n0,
+       p.n,
+       p.alpha,
+       s.slack
+  FROM rrcm.item i
+  JOIN rrcm.run r USING (run_id)
+  JOIN rrcm.certification p USING (run_id)
+  JOIN rrcm.certification_sigma s ON s.run_id = i.run_id AND s.sigma = i.sigma
+ WHERE i.state = 'claimed'
+   AND r.state = 'running'
+   AND i.unit_count = (SELECT count(*) FROM rrcm.chunk_count c WHERE c.item_id = i.item_id)
+ ORDER BY i.item_id
+ LIMIT $1

@@ -1,0 +1,26 @@
+-- name: fail_job
+-- Counts a failed attempt, under the fence. After $4 of them the job and its run have failed; before that it is queued
+-- again.
+WITH ended AS (
+  UPDATE rrcm.job
+     SET attempts = attempts + 1,
+         error = $3,
+         state = CASE WHEN attempts + 1 >= $4 THEN 'failed'::rrcm.job_state ELSE 'queued' END,
+         finished_at = CASE WHEN attempts + 1 >= $4 THEN now() END,
+         worker_id = NULL,
+         epoch = NULL,
+         deadline_at = NULL
+   WHERE job_id = $1
+     AND run_lease = $2
+     AND state = 'running'
+  RETURNING run_id, state
+), failed AS (
+  UPDATE rrcm.run r
+     SET state = 'failed',
+         error = $3,
+         finished_at = now()
+    FROM ended
+   WHERE r.run_id = ended.run_id
+     AND ended.state = 'failed'
+)
+SELECT run_id, state::text AS state FROM ended

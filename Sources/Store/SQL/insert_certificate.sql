@@ -1,0 +1,18 @@
+-- name: insert_certificate
+-- Stores a certificate and closes its item. A second aggregator's equal certificate changes nothing.
+WITH stored AS (
+  INSERT INTO rrcm.certificate (item_id, mode, top_class, n_a, n0, n, alpha, slack, p_lower, abstained, predicted, radius,
+                                correct, numerics_id, compute_seconds)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  ON CONFLICT (item_id) DO NOTHING
+  RETURNING item_id
+), leftovers AS (
+  DELETE FROM rrcm.gap g
+   USING stored
+   WHERE g.item_id = stored.item_id
+)
+UPDATE rrcm.item i
+   SET state = 'certified'
+  FROM stored
+ WHERE i.item_id = stored.item_id
+RETURNING i.item_id

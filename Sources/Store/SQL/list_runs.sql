@@ -1,0 +1,20 @@
+-- name: list_runs
+SELECT run_id,
+       name,
+       kind::text AS kind,
+       state::text AS state,
+       priority,
+       done,
+       total,
+       unit,
+       samples,
+       held,
+       disagreements,
+       depends_on,
+       error,
+       created_at::text AS created_at,
+       elapsed_seconds
+  FROM rrcm.run_progress
+ WHERE $1::bigint IS NULL
+    OR run_id = $1
+ ORDER BY run_id

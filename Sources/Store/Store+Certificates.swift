@@ -1,0 +1,160 @@
+package import Database
+
+/// An item whose every vote is in, with the protocol its certificate depends on.
+package struct CompleteItem: Sendable {
+  package let id: Int64
+  package let runID: Int64
+  package let label: Int
+  /// Canonical decimal.
+  package let sigma: String
+  package let numericsID: String
+  package let mode: String
+  package let n0: Int
+  package let n: Int
+  package let alpha: Double
+  package let slack: Double
+
+  init(_ row: Row) throws {
+    id = try row.int("item_id")
+    runID = try row.int("run_id")
+    label = Int(try row.int("label"))
+    sigma = try row.text("sigma")
+    numericsID = try row.text("numerics_id")
+    mode = try row.text("mode")
+    n0 = Int(try row.int("n0"))
+    n = Int(try row.int("n"))
+    alpha = try row.double("alpha")
+    slack = try row.double("slack")
+  }
+}
+
+/// A certificate about to be stored.
+package struct CertificateRow: Sendable {
+  package let item: CompleteItem
+  package let topClass: Int
+  package let hits: Int
+  package let pLower: Double
+  /// Nil to abstain.
+  package let radius: Double?
+  package let computeSeconds: Double
+
+  package init(
+    item: CompleteItem, topClass: Int, hits: Int, pLower: Double, radius: Double?, computeSeconds: Double
+  ) {
+    self.item = item
+    self.topClass = topClass
+    self.hits = hits
+    self.pLower = pLower
+    self.radius = radius
+    self.computeSeconds = computeSeconds
+  }
+}
+
+/// One item of a run with its certificate, if it has one: a row of the view `certificate_result`.
+package struct ResultRow: Sendable {
+  package let imageIndex: Int
+  package let source: String
+  package let sigma: String
+  package let label: Int
+  package let state: String
+  package let certificate: Certificate?
+
+  package struct Certificate: Sendable {
+    package let mode: String
+    package let topClass: Int
+    /// Nil when abstained.
+    package let predicted: Int?
+    /// Nil when abstained.
+    package let radius: Double?
+    package let correct: Bool
+    package let hits: Int
+    package let n0: Int
+    package let n: Int
+    package let alpha: Double
+    package let slack: Double
+    package let pLower: Double
+    package let numericsID: String
+    package let computeSeconds: Double
+  }
+
+  init(_ row: Row) throws {
+    imageIndex = Int(try row.int("image_index"))
+    source = try row.textOrNil("source") ?? ""
+    sigma = try row.text("sigma")
+    label = Int(try row.int("label"))
+    state = try row.text("state")
+    certificate =
+      try row.isNull("top_class") || row.isNull("p_lower")
+      ? nil
+      : Certificate(
+        mode: row.text("mode"), topClass: Int(row.int("top_class")), predicted: row.intOrNil("predicted").map { Int($0) },
+        radius: row.doubleOrNil("radius"), correct: row.bool("correct"), hits: Int(row.int("n_a")),
+        n0: Int(row.int("n0")), n: Int(row.int("n")), alpha: row.double("alpha"), slack: row.double("slack"),
+        pLower: row.double("p_lower"), numericsID: row.text("numerics_id"),
+        computeSeconds: row.double("compute_seconds"))
+  }
+}
+
+// What the aggregator does, and what reports read.
+extension Store {
+  /// Items whose every unit has votes and that have no certificate yet.
+  package func completeItems(limit: Int) async throws -> [CompleteItem] {
+    try await connection.rows(PackageResources.complete_items_sql, [.int(limit)]).map { try CompleteItem($0) }
+  }
+
+  /// Votes by class of one phase (0 selection, 1 estimation) of the given items.
+  package func votes(ofItems ids: [Int64], phase: Int) async throws -> [Int64: [Int: Int]] {
+    var votes: [Int64: [Int: Int]] = [:]
+    for row in try await connection.rows(PackageResources.phase_votes_sql, [.bigints(ids), .int(phase)]) {
+      votes[try row.int("item_id"), default: [:]][Int(try row.int("class"))] = Int(try row.int("votes"))
+    }
+    return votes
+  }
+
+  /// Writes down the class that selection chose, once. Returns the class that stands.
+  package func freezeTopClass(item: Int64, topClass: Int) async throws -> Int {
+    Int(
+      try await connection.rows(PackageResources.freeze_top_class_sql, [.int(item), .int(topClass)])[0]
+        .int("top_class"))
+  }
+
+  /// Compute seconds spent on each of the given items.
+  package func computeSeconds(ofItems ids: [Int64]) async throws -> [Int64: Double] {
+    var seconds: [Int64: Double] = [:]
+    for row in try await connection.rows(PackageResources.compute_time_sql, [.bigints(ids)]) {
+      seconds[try row.int("item_id")] = try row.double("seconds")
+    }
+    return seconds
+  }
+
+  /// Stores certificates; those that another aggregator stored first stay. Returns how many were stored now.
+  package func insertCertificates(_ certificates: [CertificateRow]) async throws -> Int {
+    let results = try await connection.transaction { connection in
+      try connection.pipeline(
+        certificates.map { row in
+          let predicted = row.radius == nil ? nil : row.topClass
+          return statement(
+            PackageResources.insert_certificate_sql,
+            [
+              .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
+              .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
+              .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
+              .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
+              .text(row.item.numericsID), .double(row.computeSeconds),
+            ])
+        })
+    }
+    return results.count { !$0.isEmpty }
+  }
+
+  /// Every item of a run, by sigma, then image.
+  package func results(ofRun id: Int64) async throws -> [ResultRow] {
+    try await connection.rows(PackageResources.results_sql, [.int(id)]).map { try ResultRow($0) }
+  }
+
+  /// Workers that are alive, or were within the hour.
+  package func workers() async throws -> [Row] { try await connection.rows(PackageResources.worker_health_sql) }
+
+  /// Ready and leased work per running run.
+  package func queueDepth() async throws -> [Row] { try await connection.rows(PackageResources.queue_depth_sql) }
+}
