@@ -38,9 +38,10 @@ package final class AtomicFile {
     try bytes.withUnsafeBytes { (region) throws(FormatError) in try write(region) }
   }
 
-  /// Makes the file appear under its name, durably.
-  package func commit() throws(FormatError) {
+  /// Makes the file appear, durably: under its name, or under another path in the same file system.
+  package func commit(to other: String? = nil) throws(FormatError) {
     precondition(!committed, "a file is committed once")
+    let path = other ?? path
     guard fsync(descriptor) == 0 else { throw Self.failure(path, "cannot be flushed", errno) }
     guard rename(temporary, path) == 0 else { throw Self.failure(path, "cannot be put in place", errno) }
     committed = true
@@ -77,6 +78,7 @@ package final class AtomicFile {
       case ENOENT: "create the folder first"
       default: "check the disk and the folder"
       }
-    return FormatError(file: path, field: "file", value: "\(what) (\(errorText(number)))", remedy: remedy)
+    return FormatError(
+      file: path, field: "file", value: "\(what) (\(errorText(number)))", remedy: remedy, systemError: number)
   }
 }

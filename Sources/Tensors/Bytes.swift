@@ -8,6 +8,7 @@ internal import Glibc
 package struct Bytes: Sendable {
   private enum Storage: Sendable {
     case array([UInt8])
+    case floats([Float])
     case mapping(FileMapping)
   }
 
@@ -18,6 +19,12 @@ package struct Bytes: Sendable {
   package init(_ array: [UInt8]) {
     storage = .array(array)
     range = 0..<array.count
+  }
+
+  /// The memory of `values`, little-endian, without copying it.
+  package init(_ values: [Float]) {
+    storage = .floats(values)
+    range = 0..<values.count * MemoryLayout<Float>.size
   }
 
   /// Maps the regular file at `path`.
@@ -47,16 +54,16 @@ package struct Bytes: Sendable {
 
   /// Gives `body` the bytes in place. The pointer is valid during the call only.
   package func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-    switch storage {
-    case .array(let array):
-      // The standard library's accessor forwards untyped errors; the result carries the typed one across.
-      let result: Result<R, E> = array.withUnsafeBytes { whole in
-        let part = UnsafeRawBufferPointer(rebasing: whole[range])
-        do throws(E) { return .success(try body(part)) } catch { return .failure(error) }
+    // The standard library's accessors forward untyped errors; a result carries the typed one across.
+    func part(_ whole: UnsafeRawBufferPointer) -> Result<R, E> {
+      do throws(E) { return .success(try body(UnsafeRawBufferPointer(rebasing: whole[range]))) } catch {
+        return .failure(error)
       }
-      return try result.get()
-    case .mapping(let mapping):
-      return try body(UnsafeRawBufferPointer(rebasing: mapping.region[range]))
+    }
+    switch storage {
+    case .array(let array): return try array.withUnsafeBytes(part).get()
+    case .floats(let values): return try values.withUnsafeBytes(part).get()
+    case .mapping(let mapping): return try part(mapping.region).get()
     }
   }
 

@@ -11,12 +11,15 @@ package struct FormatError: Error, Sendable, Equatable, CustomStringConvertible 
   package var value: String
   /// What was expected and what to do about it.
   package var remedy: String
+  /// The operating system's error number, where it refused something.
+  package var systemError: Int32?
 
-  package init(file: String, field: String, value: String, remedy: String) {
+  package init(file: String, field: String, value: String, remedy: String, systemError: Int32? = nil) {
     self.file = file
     self.field = field
     self.value = value
     self.remedy = remedy
+    self.systemError = systemError
   }
 
   /// `FILE: FIELD is VALUE; REMEDY`.

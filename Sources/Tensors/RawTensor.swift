@@ -67,8 +67,8 @@ package struct RawTensor: Sendable, Equatable {
 // MARK: - From values
 
 extension RawTensor {
-  /// Float32 elements.
-  package init(_ tensor: Tensor) { self.init(.float32, tensor.shape, tensor.values) }
+  /// Float32 elements; shares the tensor's memory.
+  package init(_ tensor: Tensor) { self.init(type: .float32, shape: tensor.shape, bytes: Bytes(tensor.values)) }
   /// Int64 elements.
   package init(shape: [Int], int64s: [Int64]) { self.init(.int64, shape, int64s) }
   /// Unsigned bytes.

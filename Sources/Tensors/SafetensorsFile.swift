@@ -60,7 +60,7 @@ extension SafetensorsFile {
 
   /// Hands out the file piece by piece. Tensors of wider elements come first, so that each starts at a multiple of its
   /// element size (some readers need that); otherwise their order is kept. The header keeps it in any case.
-  private func serialize<E: Error>(_ emit: (Bytes) throws(E) -> Void) throws(E) {
+  package func serialize<E: Error>(_ emit: (Bytes) throws(E) -> Void) throws(E) {
     let layout = entries.indices.sorted { a, b in
       let (x, y) = (entries[a].tensor.type.size, entries[b].tensor.type.size)
       return x != y ? x > y : a < b
