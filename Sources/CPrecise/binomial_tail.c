@@ -13,7 +13,7 @@
 // w_m falls with m and w_f = 0. So when w_0 < 1, that is p(n+1) < k+1, induction from m = f downwards gives
 // 0 <= K_m <= w_m < 1, and K_m falls as K_(m+1) grows. Cutting at any depth M with K_M = 0 therefore bounds K_0 from
 // below when M is even and from above when M is odd; every operation below is rounded to that side.
-enum { precision = 144 };
+enum { precision = 120 };  // MPFR's fast two-word arithmetic; logarithms of up to 2^36 keep 84 bits of fraction
 
 struct rrcm_tail {
   uint64_t draws, hits;
@@ -140,7 +140,8 @@ static double excess(const rrcm_tail *tail, const mpfr_t x, int complement, cons
   return result;
 }
 
-void rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t depth, double *low, double *high) {
+double rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t depth, int above) {
+  double result;
   if (depth > 1u << 24) depth = 1u << 24;  // keeps the integers in log_sum under 2^64
   mpfr_t exact, odds_low, odds_high, first;
   mpfr_init2(exact, 53);
@@ -151,14 +152,13 @@ void rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t 
   mpfr_mul_ui(first, odds_high, tail->draws - tail->hits, MPFR_RNDU);
   mpfr_div_ui(first, first, tail->hits + 1, MPFR_RNDU);
   if (mpfr_cmp_ui(first, 1) < 0) {
-    *low = excess(tail, exact, complement, odds_low, odds_high, depth, 0);
-    *high = excess(tail, exact, complement, odds_low, odds_high, depth, 1);
+    result = excess(tail, exact, complement, odds_low, odds_high, depth, above);
   } else {
-    // p(n+1) >= k+1 up to the last of 144 bits: k is at most the median, and the probability at least 1/2.
-    *low = 0;
-    *high = INFINITY;
+    // p(n+1) >= k+1 up to the last bit: k is at most the median, and the probability at least 1/2.
+    result = above ? INFINITY : 0;
   }
   mpfr_clears(exact, odds_low, odds_high, first, (mpfr_ptr)0);
+  return result;
 }
 
 double rrcm_fair_tail(uint64_t draws, uint64_t hits) {

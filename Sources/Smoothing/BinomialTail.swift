@@ -62,18 +62,16 @@ final class BinomialTail {
   private func isAtMostAlpha(_ x: Double, complement: Bool) -> Bool {
     guard x < 1 else { return complement }
     while true {
-      let (low, high) = excess(x, complement: complement)
-      if high <= 0 { return true }
-      if low >= 0 || depth >= Self.deepest { return false }
+      if bound(of: x, complement: complement, above: false) >= 0 { return false }
+      if bound(of: x, complement: complement, above: true) <= 0 { return true }
+      if depth >= Self.deepest { return false }
       depth *= 4
     }
   }
 
-  private func excess(_ x: Double, complement: Bool) -> (low: Double, high: Double) {
-    var low = 0.0
-    var high = 0.0
-    rrcm_tail_excess(handle, x, complement ? 1 : 0, UInt64(depth), &low, &high)
-    return (low, high)
+  /// ln tail - ln alpha at x, bounded from above or from below.
+  private func bound(of x: Double, complement: Bool, above: Bool) -> Double {
+    rrcm_tail_excess(handle, x, complement ? 1 : 0, UInt64(depth), above ? 1 : 0)
   }
 
   // MARK: The search, in doubles
@@ -104,11 +102,10 @@ final class BinomialTail {
     return (p, q)
   }
 
-  /// One of Newton's steps with the tail known to 144 bits.
+  /// One of Newton's steps with the tail known to 120 bits.
   private func refined(_ x: Double, complement: Bool) -> Double {
     let slope = roughExcess(x, complement: complement).slope
-    let (low, high) = excess(x, complement: complement)
-    let step = -(low + high) / 2 / slope
+    let step = -bound(of: x, complement: complement, above: false) / slope
     return step.isFinite && abs(step) < 0.1 ? x + x * step : x
   }
 
@@ -138,16 +135,16 @@ final class BinomialTail {
   /// S, and as a by-product the depth that the proofs will need.
   private func roughSum(odds: Double) -> Double {
     var levels = 12
-    var previous = roughSum(odds: odds, depth: levels)
-    while levels < draws - hits && levels < 4096 {
-      levels *= 2
-      let next = roughSum(odds: odds, depth: levels)
-      defer { previous = next }
-      // The error falls like exp(-c·√depth): 16 digits at `levels` / 2 mean some 25 at 3/2 `levels`.
-      if abs(next - previous) <= 1e-15 * next { break }
+    var sum = roughSum(odds: odds, depth: levels)
+    while levels < draws - hits && levels < 100_000 {
+      let (before, next) = (sum, roughSum(odds: odds, depth: levels * 3 / 2))
+      levels = levels * 3 / 2
+      sum = next
+      // The error falls like exp(-c·√depth): 15 digits at two thirds of `levels` mean some 20 at 4/3 of it.
+      if abs(next - before) <= 1e-15 * next { break }
     }
-    depth = levels * 3 / 2
-    return previous
+    depth = levels * 4 / 3
+    return sum
   }
 
   private func roughSum(odds: Double, depth: Int) -> Double {

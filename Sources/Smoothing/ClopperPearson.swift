@@ -7,7 +7,7 @@
 /// - bound < 1/2: `value` is the largest double not above it, `complement` the smallest double not below 1 - `value`;
 /// - otherwise: `complement` is the smallest double not below 1 - bound, `value` the largest not above 1 - `complement`.
 ///
-/// so that an independent program reproduces it to the last bit, whatever its method. (If 144 bits should ever fail to
+/// so that an independent program reproduces it to the last bit, whatever its method. (If 120 bits should ever fail to
 /// separate the true bound from a double, the next double on the safe side is taken.)
 package enum ClopperPearson {
   /// The largest number of draws one bound may rest on.

@@ -18,12 +18,12 @@ typedef struct rrcm_tail rrcm_tail;
 rrcm_tail *rrcm_tail_create(uint64_t draws, uint64_t hits, const char *alpha);
 void rrcm_tail_destroy(rrcm_tail *tail);
 
-/// Encloses ln P(Bin(draws, p) >= hits) - ln alpha between *low and *high, rigorously.
+/// A bound on ln P(Bin(draws, p) >= hits) - ln alpha: never below it when `above` is set, never above it otherwise.
 ///
 /// p is x, or exactly 1 - x when `complement` is set; 0 < x < 1. Where p(draws + 1) >= hits + 1 the probability is at
-/// least 1/2 and the enclosure is [0, infinity]. `depth` is the number of levels of the continued fraction: more makes
-/// the enclosure narrower, never wrong.
-void rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t depth, double *low, double *high);
+/// least 1/2 and the bounds are 0 and infinity. `depth` is the number of levels of the continued fraction: more makes
+/// the bound closer, never wrong.
+double rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t depth, int above);
 
 /// ln of the binomial coefficient (draws over hits), nearest double.
 double rrcm_tail_log_coefficient(const rrcm_tail *tail);
