@@ -33,7 +33,9 @@ struct GoldenCheck {
   // MARK: Comparisons
 
   /// Largest absolute difference. Other shapes are an infinite error.
-  mutating func absolute(_ name: String, _ ours: some Collection<Float>, _ reference: some Collection<Float>, _ tolerance: Double) {
+  mutating func absolute(
+    _ name: String, _ ours: some Collection<Float>, _ reference: some Collection<Float>, _ tolerance: Double
+  ) {
     absolute(name, ours.map(Double.init), reference.map(Double.init), tolerance)
   }
 

@@ -166,7 +166,9 @@ struct GoldenTensors {
 extension JSON {
   func require<T>(_ key: String, _ read: (JSON) -> T?) throws -> T {
     guard let member = self[key] else { throw GoldenError("the JSON lacks \"\(key)\"") }
-    guard let value = read(member) else { throw GoldenError("\"\(key)\" is \(member.text().prefix(60)), another type is needed") }
+    guard let value = read(member) else {
+      throw GoldenError("\"\(key)\" is \(member.text().prefix(60)), another type is needed")
+    }
     return value
   }
 

@@ -19,12 +19,14 @@ func checkCertify(_ context: GoldenContext, _ subject: String, _ check: inout Go
     let (n0, n) = (try entry.requireInt("n0"), try entry.requireInt("n"))
     let x01 = try file.tensor("\(tag).x01", shape: [1, model.channels, model.imageSize, model.imageSize]).values
     guard n0 > 0, n > 0, sigma.value > 0 else { throw GoldenError("\(tag): n0, n and sigma must be positive") }
-    let noise = try file.tensor("\(tag).noise", shape: [n0 + n, model.channels, model.imageSize, model.imageSize]).values
+    let noise = try file.tensor("\(tag).noise", shape: [n0 + n, model.channels, model.imageSize, model.imageSize])
+      .values
 
     let classifier = try context.device.makeClassifier(model, state: state, batch: nil)
     let inputs = noise.indices.map { ((x01[$0 % x01.count] + Float(sigma.value) * noise[$0]) - 0.5) / 0.5 }
     let logits = try classifier.logits(inputs: inputs, count: n0 + n, noiseLevel: 2 * sigma.value)
-    check.absolute("\(tag).logits", logits, try file.tensor("\(tag).logits", shape: [n0 + n, head.classes]).values, 2e-4)
+    check.absolute(
+      "\(tag).logits", logits, try file.tensor("\(tag).logits", shape: [n0 + n, head.classes]).values, 2e-4)
 
     func votes(_ samples: Range<Int>) -> Counts {
       var votes = [Int](repeating: 0, count: head.classes)

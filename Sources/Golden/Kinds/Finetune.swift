@@ -15,7 +15,9 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
   check.exact("num_classes", [head.classes], [try json.requireInt("num_classes")])
   // With the projector, which is in the authors' parameter groups and never moves.
   var (model, state) = head.attached(to: base, finalNorm: try json.requireBool("layernorm"))
-  (model.projectorHidden, model.projectorOutput) = (base.configuration.projectorHidden, base.configuration.projectorOutput)
+  (model.projectorHidden, model.projectorOutput) = (
+    base.configuration.projectorHidden, base.configuration.projectorOutput
+  )
   for (name, tensor) in base.state.pairs where name.hasPrefix("projection_head.") { state[name] = tensor }
 
   var configuration = FinetuneConfiguration()

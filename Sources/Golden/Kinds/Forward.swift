@@ -105,7 +105,8 @@ func checkFinetuneForward(_ context: GoldenContext, _ subject: String, _ check: 
         let outputs = try network.forward(
           inputs: inputs, times: NetworkInputs.times(level: level, count: count),
           options: ForwardOptions(finalNorm: finalNorm, head: true))
-        check.absolute(tensor, outputs.logits ?? [], try file.tensor(tensor, shape: [count, head.classes]).values, 2e-4)
+        check.absolute(
+          tensor, outputs.logits ?? [], try file.tensor(tensor, shape: [count, head.classes]).values, 2e-4)
       } else if let sigma = number(tensor, after: "certify_logits_\(flag)_sigma") {
         let noisy = zip(x01, noise).map { (($0 + Float(sigma) * $1) - 0.5) / 0.5 }
         let ours = try classifier.logits(inputs: noisy, count: count, noiseLevel: 2 * sigma)
@@ -140,7 +141,8 @@ struct Head {
     model.projectorOutput = 0
     model.classes = classes
     model.finalNorm = finalNorm
-    var state = StateDict(base.state.pairs.filter { !$0.name.hasPrefix("projection_head.") }.map { ($0.name, $0.tensor) })
+    var state = StateDict(
+      base.state.pairs.filter { !$0.name.hasPrefix("projection_head.") }.map { ($0.name, $0.tensor) })
     state["linear_head.weight"] = weight
     state["linear_head.bias"] = bias
     return (model, state)

@@ -23,7 +23,9 @@ func checkMixup(_ context: GoldenContext, _ subject: String, _ check: inout Gold
     } else if name.hasPrefix("mixup_x_lam"), let lambda = Float(name.dropFirst("mixup_x_lam".count)) {
       check.absolute(name, BatchMixing.mixup(x.values, count: count, lambda: lambda), reference.values, 1e-6)
     } else if name.hasPrefix("cutmix_x_bbox_") {
-      let box = name.dropFirst("cutmix_x_bbox_".count).split(separator: "_").compactMap { Int($0.drop { !$0.isNumber }) }
+      let box = name.dropFirst("cutmix_x_bbox_".count).split(separator: "_").compactMap {
+        Int($0.drop { !$0.isNumber })
+      }
       guard box.count == 4, 0 <= box[0], box[0] <= box[1], box[1] <= size, 0 <= box[2], box[2] <= box[3], box[3] <= size
       else { throw GoldenError("\(file.file): \(name) does not name a box ylA_yhB_xlC_xhD inside the image") }
       let ours = BatchMixing.cutmix(

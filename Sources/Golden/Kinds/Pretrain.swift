@@ -26,7 +26,9 @@ func checkPretrain(_ context: GoldenContext, _ subject: String, _ check: inout G
   var largestRate = 0.0
   for (i, reference) in steps.enumerated() {
     let k = try reference.requireInt("step")
-    guard k == firstStep + i else { throw GoldenError("\"steps\" must be consecutive; \(k) follows \(firstStep + i - 1)") }
+    guard k == firstStep + i else {
+      throw GoldenError("\"steps\" must be consecutive; \(k) follows \(firstStep + i - 1)")
+    }
     let shape = [nil, model.channels, model.imageSize, model.imageSize]
     let images = try data.tensor("x_start_\(k)", shape: shape)
     func like(_ name: String) throws -> [Float] {
@@ -102,7 +104,9 @@ private func pretrainConfiguration(_ json: JSON, _ steps: [JSON]) throws -> Pret
   configuration.batch = 2
 
   let (average, levels) = try schedules(try json.require("ema_and_scales") { $0 })
-  (configuration.scaleMode, configuration.startScales, configuration.endScales) = (levels.mode, levels.start, levels.end)
+  (configuration.scaleMode, configuration.startScales, configuration.endScales) = (
+    levels.mode, levels.start, levels.end
+  )
   configuration.steps = levels.totalSteps
   configuration.targetEMAMode = average.mode
   configuration.targetEMASharpness = average.sharpness
@@ -113,7 +117,9 @@ private func pretrainConfiguration(_ json: JSON, _ steps: [JSON]) throws -> Pret
   configuration.schedule = schedule.shape
   configuration.minScale = schedule.minimum ?? -1
   configuration.warmupSteps = json.optional("warmup_steps")?.int ?? schedule.warmup
-  if schedule.shape == .warmupCosine, schedule.total != levels.totalSteps || schedule.warmup != configuration.warmupSteps {
+  if schedule.shape == .warmupCosine,
+    schedule.total != levels.totalSteps || schedule.warmup != configuration.warmupSteps
+  {
     throw GoldenError(
       "lr_schedule (\(schedule.warmup), \(schedule.total)) must agree with warmup_steps (\(configuration.warmupSteps))"
         + " and ema_and_scales.total_steps (\(levels.totalSteps)): one training has one length")

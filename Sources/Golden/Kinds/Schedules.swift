@@ -6,7 +6,9 @@ import Training
 func checkSchedules(_ context: GoldenContext, _ subject: String, _ check: inout GoldenCheck) throws {
   let json = try context.folder.json(subject + ".json")
   for table in json.optional("sigma_tables")?.members ?? [] {
-    guard let count = Int(table.key), count >= 2 else { throw GoldenError("sigma_tables \"\(table.key)\" is no number") }
+    guard let count = Int(table.key), count >= 2 else {
+      throw GoldenError("sigma_tables \"\(table.key)\" is no number")
+    }
     let grid = NoiseLevels(count: count)
     let exact = NoiseLevels.exact(count: count)
     for column in table.value.members ?? [] {
