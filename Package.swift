@@ -69,7 +69,7 @@ let package = Package(
     // Floor 4: a device, the training loop, every SQL statement.
     room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels", "COpenBLAS"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
-    room("Migrations", ["Database"], path: "migrations", resources: [.embedInCode("sql")]),
+    room("Migrations", ["Database", "CCrypto"], path: "migrations", resources: [.embedInCode("sql")]),
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
     // Floor 5: what a person asks for.
