@@ -1,0 +1,10 @@
+// The kernels in plain vector C. Without a fused multiply-add in hardware each one is a library call: correct and slow.
+#include "kernels_tables.h"
+
+#pragma clang diagnostic ignored "-Wpsabi"
+#define FN(name) portable_##name
+#define ROWS 6
+#define PANELS 1
+#include "kernels_body.h"
+
+const rrcm_kernels rrcm_kernels_portable = RRCM_TABLE("portable");

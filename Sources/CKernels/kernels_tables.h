@@ -1,0 +1,21 @@
+// The sets compiled in. One that the processor cannot run must not be called.
+#ifndef RRCM_KERNELS_TABLES_H
+#define RRCM_KERNELS_TABLES_H
+
+#include "rrcm_kernels.h"
+
+extern const rrcm_kernels rrcm_kernels_portable;
+#if defined(__x86_64__)
+extern const rrcm_kernels rrcm_kernels_avx2;
+extern const rrcm_kernels rrcm_kernels_avx512;
+#endif
+
+#define RRCM_TABLE(text)                                                                                           \
+  {                                                                                                                \
+    .name = text, .product = FN(product), .attention = FN(attention), .attention_backward = FN(attention_backward), \
+    .layer_norm = FN(layer_norm), .layer_norm_backward = FN(layer_norm_backward),                                  \
+    .layer_norm_gradients = FN(layer_norm_gradients), .gelu = FN(gelu), .gelu_backward = FN(gelu_backward),        \
+    .column_sums = FN(column_sums)                                                                                 \
+  }
+
+#endif

@@ -1,0 +1,79 @@
+package import Compute
+internal import Dispatch
+internal import Glibc
+package import Models
+package import Tensors
+
+/// The processor this program runs on: float32 on our own kernels.
+///
+/// Results depend neither on the instruction set, nor on `threads`, nor on how samples share batches: every output
+/// element is one fixed sequence of IEEE operations (rrcm_kernels.h). The numerics id says so by leaving those out.
+package struct CPUDevice: Device {
+  /// Threads that one call may use.
+  package let threads: Int
+  let kernels: Kernels
+
+  /// - Parameters:
+  ///   - threads: at least 1; nil for all cores. A worker process normally has one.
+  ///   - instructionSet: `portable`, `avx2` or `avx512`; nil for the fastest here. For tests and measurements.
+  /// - Throws: `ComputeError` when the processor lacks the instruction set or `threads` is not positive.
+  package init(threads: Int? = nil, instructionSet: String? = nil) throws {
+    let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    guard threads >= 1 else { throw ComputeError("threads is \(threads); it must be at least 1") }
+    self.threads = threads
+    guard let instructionSet else {
+      kernels = .best
+      return
+    }
+    guard let found = Kernels.available.first(where: { $0.name == instructionSet }) else {
+      let names = Kernels.available.map(\.name).joined(separator: ", ")
+      throw ComputeError("instruction set \(instructionSet) is not available here; choose one of \(names)")
+    }
+    kernels = found
+  }
+
+  package var summary: String { "\(Self.processorName), \(threads) thread\(threads == 1 ? "" : "s"), \(kernels.name)" }
+
+  /// The id of every classifier on CPUs of this architecture.
+  ///
+  /// `simd` names the arithmetic, 16 lanes of fused multiply-adds, which each instruction set performs alike; `batch` is
+  /// 1 because a sample's logits are those of a batch of its own.
+  package static var numerics: NumericsID {
+    NumericsID(
+      backend: "cpu", precision: "f32", library: "rrcm-kernels-\(Kernels.version)", simd: "fma16", batch: 1,
+      device: architecture)
+  }
+
+  package func makeClassifier(_ configuration: ViTConfiguration, state: StateDict, batch: Int?) throws
+    -> any Classifier
+  {
+    try CPUClassifier(configuration, state: state, batch: batch, threads: threads, kernels: kernels)
+  }
+
+  package func makeNetwork(_ configuration: ViTConfiguration, state: StateDict) throws -> any Network {
+    throw ComputeError("later")
+  }
+
+  static var architecture: String {
+    var name = utsname()
+    uname(&name)
+    return withUnsafeBytes(of: &name.machine) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+  }
+
+  static var processorName: String {
+    guard let file = fopen("/proc/cpuinfo", "r") else { return architecture }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 512)
+    while fgets(&line, Int32(line.count), file) != nil {
+      let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      guard text.hasPrefix("model name"), let colon = text.firstIndex(of: ":") else { continue }
+      return String(text[text.index(after: colon)...].drop { $0 == " " }.prefix { $0 != "\n" })
+    }
+    return architecture
+  }
+}
+
+func checkConfiguration(_ configuration: ViTConfiguration) throws {
+  let problems = configuration.problems
+  guard problems.isEmpty else { throw ComputeError(problems.joined(separator: "; ")) }
+}
