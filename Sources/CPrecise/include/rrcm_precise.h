@@ -11,4 +11,42 @@
 /// a positive decimal.
 int rrcm_grid_threshold(int64_t k, int64_t m, const char *sigma, uint64_t *threshold);
 
+/// The question of one Clopper–Pearson bound: where does P(Bin(draws, p) >= hits) reach alpha?
+typedef struct rrcm_tail rrcm_tail;
+
+/// 1 <= hits < draws <= 2^31; alpha an exact decimal in (0, 1/2]. NULL if alpha is not such a decimal.
+rrcm_tail *rrcm_tail_create(uint64_t draws, uint64_t hits, const char *alpha);
+void rrcm_tail_destroy(rrcm_tail *tail);
+
+/// A bound on ln P(Bin(draws, p) >= hits) - ln alpha: never below it when `above` is set, never above it otherwise.
+///
+/// p is x, or exactly 1 - x when `complement` is set; 0 < x < 1. Where p(draws + 1) >= hits + 1 the probability is at
+/// least 1/2 and the bounds are 0 and infinity. `depth` is the number of levels of the continued fraction: more makes
+/// the bound closer, never wrong.
+double rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_t depth, int above);
+
+/// ln of the binomial coefficient (draws over hits), nearest double.
+double rrcm_tail_log_coefficient(const rrcm_tail *tail);
+
+/// P(Bin(draws, 1/2) >= hits), nearest double; 2·hits > draws, draws <= 2^31.
+double rrcm_fair_tail(uint64_t draws, uint64_t hits);
+
+/// alpha^(1/draws), which is the bound when every draw hit: *value rounded down and *complement = 1 - that, rounded up.
+/// Returns 0 if alpha is not a decimal in (0, 1).
+int rrcm_root_bound(uint64_t draws, const char *alpha, double *value, double *complement);
+
+/// Where the upper tail 1 - Φ(z) lies against `tail`, both taken exactly: -1 for at most, 1 for at least, 0 when 160 bits
+/// do not decide.
+int rrcm_normal_tail_compare(double z, double tail);
+
+/// The largest double not above factor·value, factor an exact decimal, value >= 0. NaN if factor is no decimal.
+double rrcm_scale_down(const char *factor, double value);
+
+/// How a finite double compares with an exact decimal: -1, 0 or 1; -2 if the text is no decimal.
+int rrcm_compare_decimal(double value, const char *decimal);
+
+/// `count` significant decimal digits of x > 0, toward zero or to nearest (ties to even), with x = 0.d1d2... · 10^exponent.
+/// `digits` has room for count + 2 bytes. count is 1 ... 40.
+void rrcm_decimal_digits(double x, int count, int toward_zero, char *digits, int64_t *exponent);
+
 #endif

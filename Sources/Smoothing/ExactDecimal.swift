@@ -1,0 +1,70 @@
+internal import CPrecise
+
+/// A decimal number as a person wrote it: 0.001 is one thousandth, not the double nearest to it.
+///
+/// Noise levels and failure probabilities arrive as decimals. A double next to 0.001 lies above it, and a bound computed
+/// from that double would lie above the true one; so decimals are kept as text and enter MPFR as such.
+package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, ExpressibleByFloatLiteral {
+  /// Canonical form `[-]digits e exponent`, for example `1e-3` for 0.001: equal numbers have equal text.
+  let canonical: String
+  /// The nearest double.
+  package let value: Double
+
+  /// Parses `0.25`, `.250`, `1`, `-1.5`, `2.5e-1`; nil for anything else, and for numbers beyond the doubles.
+  package init?(_ text: some StringProtocol) {
+    var digits: [UInt8] = []
+    var exponent = 0
+    var seenPoint = false
+    var bytes = ArraySlice(text.utf8)
+    let isNegative = bytes.first == UInt8(ascii: "-")
+    if isNegative || bytes.first == UInt8(ascii: "+") { bytes.removeFirst() }
+    var seenDigit = false
+    scan: while let byte = bytes.first {
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        seenDigit = true
+        if seenPoint { exponent -= 1 }
+        digits.append(byte)
+      case UInt8(ascii: ".") where !seenPoint: seenPoint = true
+      case UInt8(ascii: "e") where seenDigit, UInt8(ascii: "E") where seenDigit:
+        guard let power = Int(String(decoding: bytes.dropFirst(), as: UTF8.self)), abs(power) <= 1000 else {
+          return nil
+        }
+        exponent += power
+        bytes = []
+        break scan
+      default: return nil
+      }
+      bytes.removeFirst()
+    }
+    guard seenDigit, digits.count <= 100 else { return nil }
+    while digits.last == UInt8(ascii: "0") {
+      digits.removeLast()
+      exponent += 1
+    }
+    let significant = digits.drop { $0 == UInt8(ascii: "0") }
+    let mantissa = String(decoding: significant, as: UTF8.self)
+    canonical = mantissa.isEmpty ? "0" : (isNegative ? "-" : "") + mantissa + "e\(exponent)"
+    guard let value = Double(canonical), value.isFinite, mantissa.isEmpty || value != 0 else { return nil }
+    self.value = value
+  }
+
+  /// The shortest decimal that reads back as `value`: 0.001 for the double nearest to 0.001. Nil unless finite.
+  package init?(_ value: Double) { self.init("\(value)") }
+
+  package init(floatLiteral value: Double) {
+    guard let number = Self(value) else { preconditionFailure("a literal is finite") }
+    self = number
+  }
+
+  package var description: String { "\(value)" }
+
+  /// Whether this number is less than `value`, decided exactly.
+  package func isBelow(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == 1 }
+
+  /// Whether this number is more than `value`, decided exactly.
+  package func isAbove(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == -1 }
+
+  /// The largest double not above this number times `value`, which is not negative.
+  func scaledDown(_ value: Double) -> Double { rrcm_scale_down(canonical, value) }
+}

@@ -1,0 +1,189 @@
+internal import Dispatch
+
+/// Certificates for a table of counts: CSV in, the same CSV with `p_lower,radius,abstain` added out.
+///
+/// Columns `hits`, `draws`, `sigma` and `alpha` are found by name in any order; all others are passed through as they
+/// stand. `p_lower` and `radius` have up to 17 digits, rounded toward zero; an abstention has radius 0 and abstain 1.
+package enum RadiusTable {
+  static let inputs = ["hits", "draws", "sigma", "alpha"]
+  static let outputs = ["p_lower", "radius", "abstain"]
+
+  /// One thing wrong with the table.
+  package struct Problem: Sendable, Hashable, CustomStringConvertible {
+    /// Line in the text, from 1.
+    package let line: Int
+    /// Column name; empty when the row as a whole is meant.
+    package let column: String
+    /// What is there, and the remedy.
+    package let message: String
+    package var description: String { "line \(line)" + (column.isEmpty ? "" : ", column \(column)") + ": \(message)" }
+  }
+
+  /// Everything wrong with the table; nothing was answered.
+  package struct Failure: Error, Sendable, CustomStringConvertible {
+    package let problems: [Problem]
+    package var description: String { problems.map(\.description).joined(separator: "\n") }
+  }
+
+  /// Answers every row, or says everything that is wrong.
+  ///
+  /// - Complexity: about 0.2 ms per distinct (hits, draws, alpha), shared over the cores. Blocks its caller.
+  package static func answer(_ text: String) throws(Failure) -> String {
+    var problems: [Problem] = []
+    var rows: [Row] = []
+    var records = CSVRecords(Array(text.utf8))
+    var columns: [Int]?
+    var width = 0
+    do throws(CSVRecords.Malformed) {
+      if let header = try records.next() {
+        width = header.fields.count
+        columns = find(in: header, problems: &problems)
+        rows.append(Row(record: header, question: nil))
+      } else {
+        problems.append(Problem(line: 1, column: "", message: "the table is empty; \(Self.wanted)"))
+      }
+      while let record = try records.next() {
+        guard record.fields.count == width else {
+          let message = "\(record.fields.count) fields where the header has \(width); quote fields that hold commas"
+          problems.append(Problem(line: record.line, column: "", message: message))
+          continue
+        }
+        guard let columns else { continue }
+        if let question = question(record, columns: columns, problems: &problems) {
+          rows.append(Row(record: record, question: question))
+        }
+      }
+    } catch {
+      problems.append(Problem(line: error.line, column: "", message: error.reason))
+    }
+    guard problems.isEmpty else { throw Failure(problems: problems) }
+    return written(rows, of: records)
+  }
+
+  private struct Row {
+    let record: CSVRecords.Record
+    /// Nil for the header.
+    let question: Question?
+  }
+
+  private struct Question: Hashable {
+    let hits: Int
+    let draws: Int
+    let alpha: ExactDecimal
+    let sigma: ExactDecimal
+  }
+
+  private static let wanted =
+    "its first line must name the columns hits, draws, sigma and alpha, for example "
+    + "hits,draws,sigma,alpha"
+
+  /// Where the four inputs stand; nil, with problems, unless each stands once.
+  private static func find(in header: CSVRecords.Record, problems: inout [Problem]) -> [Int]? {
+    let names = header.fields.map { $0.drop { $0 == " " } }.map { name in
+      var name = name
+      while name.last == " " { name.removeLast() }
+      return name.lowercased()
+    }
+    let before = problems.count
+    var columns: [Int] = []
+    for input in inputs {
+      let places = names.indices.filter { names[$0] == input }
+      if let place = places.first { columns.append(place) }
+      if places.isEmpty {
+        let message = "missing; the header is \(names.joined(separator: ",")), and \(Self.wanted)"
+        problems.append(Problem(line: header.line, column: input, message: message))
+      } else if places.count > 1 {
+        problems.append(Problem(line: header.line, column: input, message: "named \(places.count) times; keep one"))
+      }
+    }
+    for output in outputs where names.contains(output) {
+      let message = "the answer adds a column of this name; rename or drop the one in the table"
+      problems.append(Problem(line: header.line, column: output, message: message))
+    }
+    return problems.count == before ? columns : nil
+  }
+
+  /// One row's four values; nil, with problems, unless all can be used.
+  private static func question(
+    _ record: CSVRecords.Record, columns: [Int], problems: inout [Problem]
+  ) -> Question? {
+    let before = problems.count
+    func text(_ input: Int) -> Substring {
+      var text = record.fields[columns[input]].drop { $0 == " " }
+      while text.last == " " { text.removeLast() }
+      return text
+    }
+    func refuse(_ input: Int, _ message: String) {
+      problems.append(Problem(line: record.line, column: inputs[input], message: message))
+    }
+    let draws = Int(text(1)).flatMap { (1...ClopperPearson.largestDraws).contains($0) ? $0 : nil }
+    if draws == nil {
+      refuse(
+        1, "\"\(text(1))\" is not a number of draws; write a whole number from 1 to \(ClopperPearson.largestDraws)")
+    }
+    let hits = Int(text(0)).flatMap { $0 >= 0 && $0 <= draws ?? .max ? $0 : nil }
+    if hits == nil {
+      let most = draws.map { "the row's draws, \($0)" } ?? "the row's draws"
+      refuse(0, "\"\(text(0))\" is not a number of hits; write a whole number from 0 to \(most)")
+    }
+    let sigma = ExactDecimal(text(2)).flatMap { $0.value > 0 && $0.value <= 1000 ? $0 : nil }
+    if sigma == nil {
+      refuse(2, "\"\(text(2))\" is not a noise level; write a decimal above 0 and at most 1000, for example 0.25")
+    }
+    let alpha = ExactDecimal(text(3))
+    if let problem = alpha.map({ ClopperPearson.problem(alpha: $0) })
+      ?? "\"\(text(3))\" is not a failure probability; write a decimal, for example 0.001"
+    {
+      refuse(3, problem)
+    }
+    guard problems.count == before, let hits, let draws, let sigma, let alpha else { return nil }
+    return Question(hits: hits, draws: draws, alpha: alpha, sigma: sigma)
+  }
+
+  private static func written(_ rows: [Row], of records: CSVRecords) -> String {
+    let questions = Array(Set(rows.compactMap(\.question)))
+    let answers = Dictionary(uniqueKeysWithValues: zip(questions, certificates(questions)))
+    var out: [UInt8] = []
+    for row in rows {
+      out += records.bytes[row.record.text]
+      let added = row.question.map { answers[$0]! } ?? outputs.joined(separator: ",")
+      out += ("," + added + records.lineEnd).utf8
+    }
+    return String(decoding: out, as: UTF8.self)
+  }
+
+  /// The three added fields of every question, on all cores: bounds of one (hits, draws, alpha) are computed once.
+  private static func certificates(_ questions: [Question]) -> [String] {
+    struct Key: Hashable {
+      let hits: Int
+      let draws: Int
+      let alpha: ExactDecimal
+    }
+    let keys = Array(Set(questions.map { Key(hits: $0.hits, draws: $0.draws, alpha: $0.alpha) }))
+    let bounds = onAllCores(keys) {
+      let bound = ClopperPearson.lowerBound(hits: $0.hits, draws: $0.draws, alpha: $0.alpha)
+      return (bound, bound.exceedsHalf ? NormalQuantile.lowerBound(of: bound) : nil)
+    }
+    let table = Dictionary(uniqueKeysWithValues: zip(keys, bounds))
+    return questions.map { question in
+      let (bound, z) = table[Key(hits: question.hits, draws: question.draws, alpha: question.alpha)]!
+      let radius = z.map { NumberText.down17(question.sigma.scaledDown($0)) }
+      return "\(NumberText.down17(bound.value)),\(radius ?? "0"),\(radius == nil ? 1 : 0)"
+    }
+  }
+
+  private static func onAllCores<Input: Sendable, Output: Sendable>(
+    _ inputs: [Input], _ transform: @Sendable (Input) -> Output
+  ) -> [Output] {
+    let share = 64
+    return [Output](unsafeUninitializedCapacity: inputs.count) { buffer, initialized in
+      nonisolated(unsafe) let buffer = buffer
+      DispatchQueue.concurrentPerform(iterations: (inputs.count + share - 1) / share) { part in
+        for index in part * share..<min((part + 1) * share, inputs.count) {
+          buffer.initializeElement(at: index, to: transform(inputs[index]))
+        }
+      }
+      initialized = inputs.count
+    }
+  }
+}
