@@ -4,6 +4,7 @@ internal import Database
 internal import LocalFleet
 internal import Noise
 internal import RunFile
+internal import Smoothing
 internal import Tensors
 
 /// The one binary: every part of the fleet is a verb of it.
@@ -64,8 +65,8 @@ enum ExitStatus: Int32 {
   init?(of error: any Error) {
     switch error {
     case let error as DatabaseError:
-      self = error.isUnreachable ? .noDatabase : error.disposition == .retry ? .tryAgain : .failed
-    case is RunFileError, is FormatError: self = .badInput
+      self = error.code == "connection_failed" || error.code == "cluster_stopped" ? .noDatabase : error.disposition == .retry ? .tryAgain : .failed
+    case is RunFileError, is FormatError, is InputProblems, is RadiusTable.Failure: self = .badInput
     case is CommandFailure, is ComputeError, is NoiseError, is LocalError: self = .failed
     default: return nil
     }
