@@ -69,11 +69,12 @@ let package = Package(
     // Floor 4: a device, the training loop, every SQL statement.
     room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels", "COpenBLAS"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
-    room("Migrations", ["Database"], path: "migrations", resources: [.embedInCode("sql")]),
+    room("Migrations", ["Database", "CCrypto"], path: "migrations", resources: [.embedInCode("sql")]),
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
-    // Floor 5: what a person asks for.
+    // Floor 5: what a person asks for; everything on one machine.
     room("RunFile", ["Training", "Models", "Noise", .product(name: "Yams", package: "Yams")]),
+    room("LocalFleet", ["Database", "Migrations", logging]),
 
     // Floor 6: one long-running job each.
     room(
@@ -88,7 +89,6 @@ let package = Package(
     room(
       "Golden",
       ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Smoothing", "Datasets", "Noise"]),
-    room("LocalFleet", ["Database", "Migrations", logging]),
 
     // Floor 7: doors.
     room(

@@ -30,3 +30,11 @@ func statement(_ sql: [UInt8], _ parameters: [Parameter]) -> (sql: String, param
 extension Connection {
   func rows(_ sql: [UInt8], _ parameters: [Parameter] = []) throws -> [Row] { try query(SQL.text(sql), parameters) }
 }
+
+extension Store {
+  /// Waits until work is announced, at most for `timeout`.
+  package func waitForWork(timeout: Duration) async throws {
+    try await connection.listen(Self.workChannel)
+    _ = try await connection.waitForNotification(timeout: timeout)
+  }
+}

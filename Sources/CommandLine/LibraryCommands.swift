@@ -1,0 +1,272 @@
+internal import ArgumentParser
+internal import Artifacts
+internal import Datasets
+internal import Foundation
+internal import Models
+internal import Store
+internal import Tensors
+
+struct DatasetCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "dataset", abstract: "Import image sets and look at them.",
+    subcommands: [Import.self, List.self, Show.self])
+
+  struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Pack images into a set named by its content hash and record it.",
+      discussion: """
+        rrcm dataset import digits digits.csv.gz
+        rrcm dataset import imagefolder cifar10-test.tar.gz --name cifar10 --size 32 --split test
+
+        digits:       the UCI handwritten digits, one line of 64 grey values and a label per image
+        imagefolder:  a directory or tar of class directories with JPEG or PNG files, resized and cropped to --size
+        Next: rrcm dataset show NAME
+        """)
+
+    enum Kind: String, ExpressibleByArgument, CaseIterable { case digits, imagefolder }
+
+    @Argument(help: "digits or imagefolder.")
+    var kind: Kind
+    @Argument(help: "File or directory to read.")
+    var path: String
+    @Option(name: .long, help: "Name for run files; default: digits, or the file's name.")
+    var name: String?
+    @Option(name: .long, help: "Image side after resize and centre crop (imagefolder).")
+    var size: Int?
+    @Option(name: .long, help: "Split of files that are under no split directory (imagefolder).")
+    var split = "heldout"
+    @Flag(name: .long, help: "Read and check, without storing anything.")
+    var dryRun = false
+    @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+      if kind == .imagefolder && size == nil {
+        throw ValidationError("--size is missing; give the image side the network takes, for example --size 32")
+      }
+    }
+
+    func run() async throws {
+      let context = Context()
+      let images = try await offPool { try read() }
+      var table = OutputTable(["dataset", "digest", "images", "shape", "classes", "splits"])
+      let splits = images.splitNames.map { "\($0) \(images.indices(split: $0).count)" }
+      let digest = images.digest.hex
+      table.add([
+        .text(images.name), .text(digest), .int(Int64(images.count)),
+        .text("\(images.channels)×\(images.height)×\(images.width)"), .int(Int64(images.classNames.count)),
+        .text(splits.joined(separator: ", ")),
+      ])
+      if !dryRun {
+        let artifacts = try context.artifacts()
+        let store = try await context.store("dataset")
+        if let known = try await store.dataset(images.name), known.name == images.name, known.digest != digest {
+          throw CommandFailure(
+            "an image set named \"\(images.name)\" with other content is imported (\(known.digest.prefix(12))…); choose another --name")
+        }
+        _ = try await offPool { try artifacts.put(images) }
+        try await store.insertDataset(
+          digest: digest, name: images.name, channels: images.channels, height: images.height, width: images.width,
+          classes: images.classNames, source: path,
+          images: (0..<images.count).map { index in
+            DatasetImageRow(
+              split: images.splits[index], label: images.labels[index], source: images.sources[index],
+              digest: images.imageDigest(index).hex)
+          })
+      }
+      table.print(output)
+      if dryRun { Console.say("dry run: nothing was stored") }
+    }
+
+    private func read() throws -> ImageSet {
+      switch kind {
+      case .digits:
+        let images = try Digits.read(path: path)
+        guard let name, name != images.name else { return images }
+        return try ImageSet(
+          name: name, classNames: images.classNames, channels: images.channels, height: images.height,
+          width: images.width, images: images.images, labels: images.labels, splits: images.splits,
+          sources: images.sources)
+      case .imagefolder:
+        let stem = (path as NSString).lastPathComponent.split(separator: ".").first.map(String.init) ?? "images"
+        return try ImageFolder(name: name ?? stem, side: size!, split: split).read(path: path)
+      }
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "List imported image sets.", discussion: "rrcm dataset list\nrrcm dataset list --output json")
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      var table = OutputTable(["dataset", "digest", "images", "shape", "classes", "source", "imported"])
+      for set in try await Context().store("dataset").datasets() {
+        table.add([
+          .text(set.name), .text(String(set.digest.prefix(16))), .int(Int64(set.imageCount)),
+          .text("\(set.channels)×\(set.height)×\(set.width)"), .int(Int64(set.classes.count)), .text(set.source),
+          .text(set.importedAt),
+        ])
+      }
+      table.print(output)
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show one image set: classes, splits, digest.",
+      discussion: "rrcm dataset show digits\nrrcm dataset show digits --output json")
+    @Argument(help: "Name, digest or first digits of the digest.")
+    var dataset: String
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let store = try await Context().store("dataset")
+      guard let set = try await store.dataset(dataset) else {
+        throw CommandFailure("no image set \"\(dataset)\"; see: rrcm dataset list")
+      }
+      var table = OutputTable(["field", "value"])
+      table.add([.text("name"), .text(set.name)])
+      table.add([.text("digest"), .text(set.digest)])
+      table.add([.text("shape"), .text("\(set.channels)×\(set.height)×\(set.width)")])
+      table.add([.text("images"), .text("\(set.imageCount)")])
+      for (split, images) in try await store.splits(of: set.digest) {
+        table.add([.text("split \(split)"), .text("\(images)")])
+      }
+      table.add([.text("classes"), .text(set.classes.joined(separator: ", "))])
+      table.add([.text("source"), .text(set.source)])
+      table.add([.text("imported"), .text(set.importedAt)])
+      table.print(output)
+    }
+  }
+}
+
+struct CheckpointCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "checkpoint", abstract: "Import checkpoints and look at them.",
+    subcommands: [Import.self, List.self, Show.self])
+
+  struct Import: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Import a checkpoint of the authors' code (.pth, .pt) or one of ours (a folder).",
+      discussion: """
+        rrcm checkpoint import n05_300k_b.pt --name rrcm-b-cifar10 --heads 12 --final-norm false --levels 81
+        rrcm checkpoint import exported/ --name again
+
+        The authors' files do not hold heads, final norm and levels: they must be given. Nothing in a file is executed.
+        Next: rrcm checkpoint show NAME
+        """)
+    @Argument(help: "File or folder.")
+    var path: String
+    @Option(name: .long, help: "Name for run files; default: the file's name.")
+    var name: String?
+    @Option(name: .long, help: "Attention heads.")
+    var heads: Int?
+    @Option(name: .long, help: "Whether the final LayerNorm stands before the head: true (ImageNet) or false (CIFAR-10).")
+    var finalNorm: Bool?
+    @Option(name: .long, help: "Noise levels in the classifier's grid; 81 for the published checkpoints.")
+    var levels: Int?
+    @Flag(name: .long, help: "Read and check, without storing anything.")
+    var dryRun = false
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let imported = try await offPool { try read() }
+      for note in imported.notes { Console.say("note: \(note)") }
+      let checkpoint = imported.checkpoint
+      let label = name ?? ((path as NSString).lastPathComponent as NSString).deletingPathExtension
+      if !dryRun {
+        let context = Context()
+        let artifacts = try context.artifacts()
+        let store = try await context.store("checkpoint")
+        let digest = try await offPool { try artifacts.put(checkpoint) }
+        try await store.insertCheckpoint(
+          digest: digest, name: label, kind: checkpoint.kind.rawValue,
+          configuration: String(decoding: try JSONEncoder().encode(checkpoint.configuration), as: UTF8.self), runID: nil,
+          source: path)
+      }
+      var table = OutputTable(["checkpoint", "digest", "kind", "model"])
+      table.add([
+        .text(label), .text(checkpoint.digest.hex), .text(checkpoint.kind.rawValue),
+        .text(Self.summary(checkpoint.configuration)),
+      ])
+      table.print(output)
+      if dryRun { Console.say("dry run: nothing was stored") }
+    }
+
+    private func read() throws -> (checkpoint: Checkpoint, notes: [String]) {
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue,
+        FileManager.default.fileExists(atPath: "\(path)/\(Checkpoint.configurationName)")
+      {
+        return (try Checkpoint.read(folder: path), [])
+      }
+      let imported = try CheckpointImporter(heads: heads, finalNorm: finalNorm, levels: levels).read(path: path)
+      return (imported.checkpoint, imported.notes)
+    }
+
+    static func summary(_ c: ViTConfiguration) -> String {
+      "image \(c.channels)×\(c.imageSize)×\(c.imageSize), patch \(c.patchSize), width \(c.width), depth \(c.depth), heads \(c.heads)"
+        + (c.hasProjector ? ", projector \(c.projectorHidden)→\(c.projectorOutput)" : "")
+        + (c.classes > 0 ? ", \(c.classes) classes, final norm \(c.finalNorm ? "on" : "off"), \(c.levels) levels" : "")
+        + ", \(ParameterLayout(c).parameterCount) parameters"
+    }
+  }
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "List checkpoints.", discussion: "rrcm checkpoint list\nrrcm checkpoint list --output json")
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      var table = OutputTable(["checkpoint", "digest", "kind", "source", "created"])
+      for checkpoint in try await Context().store("checkpoint").checkpoints() {
+        table.add([
+          .text(checkpoint.name), .text(String(checkpoint.digest.prefix(16))), .text(checkpoint.kind),
+          .text(checkpoint.source), .text(checkpoint.createdAt),
+        ])
+      }
+      table.print(output)
+    }
+  }
+
+  struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Show one checkpoint: configuration, tensors, where it comes from.",
+      discussion: "rrcm checkpoint show digits-finetune\nrrcm checkpoint show 3f2a9c01 --output json")
+    @Argument(help: "Name, digest or first digits of the digest.")
+    var checkpoint: String
+    @Flag(name: .long, help: "List every tensor.")
+    var tensors = false
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let context = Context()
+      guard let record = try await context.store("checkpoint").checkpoint(checkpoint) else {
+        throw CommandFailure("no checkpoint \"\(checkpoint)\"; see: rrcm checkpoint list")
+      }
+      let configuration = try JSONDecoder().decode(ViTConfiguration.self, from: Data(record.configuration.utf8))
+      var table = OutputTable(["field", "value"])
+      table.add([.text("name"), .text(record.name)])
+      table.add([.text("digest"), .text(record.digest)])
+      table.add([.text("kind"), .text(record.kind)])
+      table.add([.text("model"), .text(Import.summary(configuration))])
+      table.add([.text("source"), .text(record.source)])
+      table.add([.text("created"), .text(record.createdAt)])
+      if tensors {
+        for entry in ParameterLayout(configuration).entries {
+          table.add([.text(entry.name), .text(entry.shape.map(String.init).joined(separator: "×"))])
+        }
+      }
+      table.print(output)
+    }
+  }
+}
+
+/// Runs blocking work on a thread of its own, away from the cooperative pool.
+func offPool<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+  try await withCheckedThrowingContinuation { continuation in
+    let thread = Thread { continuation.resume(with: Result { try body() }) }
+    thread.stackSize = 8 << 20
+    thread.start()
+  }
+}

@@ -1,0 +1,86 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Smoothing
+
+struct Radius: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "radius", abstract: "Certify counts: the radius that so many votes out of so many draws prove.",
+    discussion: """
+      rrcm radius --hits 9900 --draws 10000 --sigma 0.25 --alpha 0.001
+      rrcm radius --input counts.csv > certified.csv
+
+      The table has columns hits,draws,sigma,alpha in any order; others are passed through, p_lower,radius,abstain added.
+      """)
+
+  @Option(name: .long, help: "Votes for the top class, in estimation.")
+  var hits: Int?
+  @Option(name: .long, help: "Estimation draws n.")
+  var draws: Int?
+  @Option(name: .long, help: "Noise level, in the [0, 1] pixel range.")
+  var sigma: String?
+  @Option(name: .long, help: "Failure probability of the certificate.")
+  var alpha: String = "0.001"
+  @Option(name: .long, help: "CSV file with a row per certificate; - for standard input.")
+  var input: String?
+  @OptionGroup var output: OutputOptions
+
+  func run() async throws {
+    if let input {
+      guard hits == nil, draws == nil, sigma == nil else {
+        throw CommandFailure("--input stands alone: hits, draws and sigma come from its columns")
+      }
+      let data = input == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: input)
+      guard let data else { throw CommandFailure("\(input) cannot be read; check the path and its permissions") }
+      guard let text = String(data: data, encoding: .utf8) else {
+        throw CommandFailure("\(input) is not UTF-8 text; the table is CSV")
+      }
+      let answer = try await offPool { try RadiusTable.answer(text) }
+      Console.out(answer)
+      return
+    }
+    let question = try checked()
+    let certificate = Certificate.certify(
+      hits: question.hits, draws: question.draws, sigma: question.sigma, alpha: question.alpha)
+    switch output.output {
+    case .table:
+      Console.out("p_lower  \(NumberText.down17(certificate.pLower))\n")
+      Console.out(
+        certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  the bound is not above one half\n")
+    default:
+      var table = OutputTable(["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])
+      table.add([
+        .int(Int64(question.hits)), .int(Int64(question.draws)), .double(question.sigma.value),
+        .double(question.alpha.value), .double(certificate.pLower), .double(certificate.radius ?? 0),
+        .bool(certificate.abstains),
+      ])
+      table.print(output)
+    }
+  }
+
+  /// The question in numbers, or everything that is wrong with it.
+  private func checked() throws -> (hits: Int, draws: Int, sigma: ExactDecimal, alpha: ExactDecimal) {
+    var problems: [String] = []
+    if draws == nil { problems.append("--draws is missing; give the number of estimation draws n") }
+    if let draws, !(1...2_147_483_647).contains(draws) {
+      problems.append("--draws is \(draws); it must be 1 to 2147483647")
+    }
+    if hits == nil { problems.append("--hits is missing; give the votes for the top class") }
+    if let hits, hits < 0 || hits > draws ?? Int.max {
+      problems.append("--hits is \(hits); it must be 0 to the number of draws")
+    }
+    let sigmaValue = sigma.flatMap { ExactDecimal($0) }.flatMap { $0.value > 0 ? $0 : nil }
+    if sigmaValue == nil {
+      problems.append("--sigma is \(sigma ?? "missing"); it must be a positive number, for example 0.25")
+    }
+    let alphaValue = ExactDecimal(alpha).flatMap { $0.value > 0 && $0.value < 1 ? $0 : nil }
+    if alphaValue == nil { problems.append("--alpha is \(alpha); it must lie between 0 and 1, for example 0.001") }
+    guard problems.isEmpty else { throw InputProblems(problems) }
+    return (hits!, draws!, sigmaValue!, alphaValue!)
+  }
+}
+
+/// Everything wrong with a command's input.
+struct InputProblems: Error, CustomStringConvertible {
+  let description: String
+  init(_ problems: [String]) { description = problems.joined(separator: "\n") }
+}

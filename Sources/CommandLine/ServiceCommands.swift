@@ -1,0 +1,165 @@
+internal import Aggregator
+internal import ArgumentParser
+internal import ComputeCPU
+internal import Coordinator
+internal import Foundation
+internal import Lifecycle
+internal import Logging
+internal import ServiceLifecycle
+internal import Store
+internal import Telemetry
+internal import Worker
+
+/// Options that every long-running process shares.
+struct ServiceOptions: ParsableArguments {
+  @Option(name: .long, help: "Serve /metrics and /healthz at HOST:PORT or PORT; off by default.")
+  var metrics: String?
+  @Option(name: .long, help: "Log level: trace, debug, info, notice, warning, error, critical.")
+  var logLevel = "info"
+  @Option(name: .long, help: "Log format: text or json.")
+  var logFormat = "text"
+  @Option(name: .long, help: "Seconds between heartbeats.")
+  var beatSeconds: Double = 10
+  @Option(name: .long, help: "Seconds of silence after which a worker is taken for dead.")
+  var deadSeconds: Double = 35
+  @Option(name: .long, help: "Seconds between the coordinator's sweeps.")
+  var sweepSeconds: Double = 5
+
+  func validate() throws {
+    guard Logger.Level(rawValue: logLevel) != nil else {
+      throw ValidationError("--log-level is \(logLevel); it must be one of trace, debug, info, notice, warning, error, critical")
+    }
+    guard ["text", "json"].contains(logFormat) else {
+      throw ValidationError("--log-format is \(logFormat); it must be text or json")
+    }
+    guard beatSeconds > 0, sweepSeconds > 0, deadSeconds >= 2 * beatSeconds else {
+      throw ValidationError(
+        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be positive, and the second at least twice the first")
+    }
+  }
+
+  var timings: FleetTimings {
+    var timings = FleetTimings()
+    timings.beatEvery = .seconds(beatSeconds)
+    timings.deadAfter = .seconds(deadSeconds)
+    timings.sweepEvery = .seconds(sweepSeconds)
+    return timings
+  }
+
+  /// Runs a service until SIGTERM or SIGINT asks it to drain.
+  func run(_ service: any Service, logger: Logger, registry: Metrics) async throws {
+    var services: [any Service] = [service]
+    if let metrics {
+      services.append(try MetricsServer(address: metrics, registry: registry))
+    }
+    let group = ServiceGroup(
+      configuration: .init(
+        services: services.map {
+          .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup)
+        }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+
+  func bootstrap() -> Logger {
+    bootstrapLogging(level: Logger.Level(rawValue: logLevel)!, format: logFormat == "json" ? .json : .text)
+    return Logger(label: "rrcm")
+  }
+}
+
+struct CoordinatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "coordinator", abstract: "Plan runs, rescue lost work.", subcommands: [Start.self])
+
+  struct Start: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Run a coordinator until SIGTERM.",
+      discussion: "rrcm coordinator start\nrrcm coordinator start --metrics 127.0.0.1:9464")
+    @OptionGroup var service: ServiceOptions
+
+    func run() async throws {
+      let logger = service.bootstrap()
+      let registry = Metrics()
+      let store = try await Context().store("coordinator")
+      try await service.run(
+        CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
+        registry: registry)
+    }
+  }
+}
+
+struct AggregatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "aggregator", abstract: "Fold votes into certificates.", subcommands: [Start.self])
+
+  struct Start: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Run an aggregator until SIGTERM.",
+      discussion: "rrcm aggregator start\nrrcm aggregator start --metrics 127.0.0.1:9465")
+    @OptionGroup var service: ServiceOptions
+
+    func run() async throws {
+      let logger = service.bootstrap()
+      let registry = Metrics()
+      let store = try await Context().store("aggregator")
+      try await service.run(
+        AggregatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
+        registry: registry)
+    }
+  }
+}
+
+struct WorkerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "worker", abstract: "Compute.", subcommands: [Start.self])
+
+  struct Start: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Run a worker until SIGTERM, which makes it drain: the chunk in hand is finished, the rest handed back.",
+      discussion: "rrcm worker start\nrrcm worker start --name node7-a --threads 4 --kinds certify")
+    @Option(name: .long, help: "Name to register under; default HOST-PID.")
+    var name: String?
+    @Option(name: .long, help: "Threads for computing.")
+    var threads = 1
+    @Option(name: .long, help: "Samples per forward pass; part of the numerics id. Default: chosen for the network.")
+    var batch: Int?
+    @Option(name: .long, help: "Kinds of runs to take, separated by commas: pretrain,finetune,certify.")
+    var kinds = "pretrain,finetune,certify"
+    @Option(name: .long, help: "Chunks per lease; default: about 5 seconds' worth.")
+    var leaseChunks: Int?
+    @Flag(name: .long, help: "End once nothing is left to claim.")
+    var stopWhenIdle = false
+    @OptionGroup var service: ServiceOptions
+
+    func validate() throws {
+      guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); it must be 1 to 1024") }
+      if let batch, !(1...65_536).contains(batch) {
+        throw ValidationError("--batch is \(batch); it must be 1 to 65536")
+      }
+      if let leaseChunks, !(1...1_000_000).contains(leaseChunks) {
+        throw ValidationError("--lease-chunks is \(leaseChunks); it must be 1 to 1000000")
+      }
+      let known = Set(["pretrain", "finetune", "certify"])
+      guard !kindSet.isEmpty, kindSet.isSubset(of: known) else {
+        throw ValidationError("--kinds is \(kinds); it must be some of pretrain,finetune,certify")
+      }
+    }
+
+    private var kindSet: Set<String> { Set(kinds.split(separator: ",").map(String.init)) }
+
+    func run() async throws {
+      let logger = service.bootstrap()
+      let registry = Metrics()
+      let context = Context()
+      let store = try await context.store("worker")
+      let pid = ProcessInfo.processInfo.processIdentifier
+      let host = ProcessInfo.processInfo.hostName
+      let settings = WorkerSettings(
+        name: name ?? "\(host)-\(pid)", host: host, pid: pid, software: Software.version, kinds: kindSet, batch: batch,
+        timings: service.timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
+      let worker = WorkerService(
+        store: store, device: CPUDevice(threads: threads), artifacts: try context.artifacts(), settings: settings,
+        logger: logger, metrics: registry)
+      try await service.run(worker, logger: logger, registry: registry)
+    }
+  }
+}

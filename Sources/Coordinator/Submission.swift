@@ -1,0 +1,163 @@
+internal import Foundation
+internal import Models
+internal import Noise
+package import RunFile
+package import Store
+
+/// Turning run files into submitted runs: names are resolved, everything that can be checked is checked, and only then is
+/// anything written.
+package struct Submission: Sendable {
+  private let store: Store
+  private let software: String
+  /// Runs submitted so far by name: later files of one command may name their checkpoints.
+  private var submitted: [String: Int64] = [:]
+
+  package init(store: Store, software: String) {
+    self.store = store
+    self.software = software
+  }
+
+  /// A run ready to be recorded.
+  package struct Prepared: Sendable {
+    package let spec: RunSpec
+    package let run: NewRun
+    /// Name of an earlier run of this submission that makes its checkpoint.
+    package let dependsOnEarlier: String?
+    /// For people: what it will do.
+    package let summary: String
+  }
+
+  /// Checks run files together; later ones may name the checkpoints of earlier ones.
+  ///
+  /// - Throws: `RunFileError` with the problems of all of them.
+  package func prepare(_ specs: [RunSpec]) async throws -> [Prepared] {
+    var prepared: [Prepared] = []
+    var problems: [String] = []
+    for (place, spec) in specs.enumerated() {
+      do {
+        prepared.append(try await prepare(spec, earlier: specs[..<place].map { ($0.name, $0.kind) }))
+      } catch let error as RunFileError {
+        problems += error.problems.map { "\(spec.name): \($0)" }
+      }
+    }
+    guard problems.isEmpty else { throw RunFileError(problems) }
+    return prepared
+  }
+
+  /// Records prepared runs in order and wakes the coordinator. Returns their numbers.
+  package mutating func submit(_ prepared: [Prepared]) async throws -> [Int64] {
+    var ids: [Int64] = []
+    for var entry in prepared.map({ (run: $0.run, earlier: $0.dependsOnEarlier) }) {
+      if let earlier = entry.earlier { entry.run.dependsOn = submitted[earlier] }
+      let id = try await store.insertRun(entry.run)
+      submitted[entry.run.name] = id
+      ids.append(id)
+    }
+    try await store.announceWork()
+    return ids
+  }
+
+  private func prepare(
+    _ spec: RunSpec, earlier: [(name: String, kind: RunSpec.Kind)]
+  ) async throws -> Prepared {
+    guard let images = try await store.dataset(spec.dataset.name) else {
+      let known = try await store.datasets().map(\.name).joined(separator: ", ")
+      throw RunFileError([
+        "dataset.name is \"\(spec.dataset.name)\"; no image set of that name or digest is imported"
+          + (known.isEmpty ? ". Import one: rrcm dataset import" : ". Known: \(known)")
+      ])
+    }
+    let split = try await store.imageIndices(of: images.digest, split: spec.dataset.split)
+    if split.isEmpty {
+      let known = try await store.splits(of: images.digest).map(\.split).joined(separator: ", ")
+      throw RunFileError([
+        "dataset.split is \"\(spec.dataset.split)\"; image set \"\(images.name)\" has the splits \(known)"
+      ])
+    }
+    let chosen = try spec.dataset.choose(from: split)
+    let origin = try await resolveCheckpoint(spec, images: images, earlier: earlier)
+
+    var numerics: [String] = []
+    var certification: CertificationProtocol?
+    var summary = "\(chosen.count) images"
+    switch spec.work {
+    case .pretrain(let training, let shape):
+      let model = shape.configuration(imageSize: images.height, channels: images.channels)
+      var problems = model.problems
+      if images.height != images.width {
+        problems.append("dataset.name is \"\(images.name)\" of \(images.height)×\(images.width); images must be square")
+      }
+      if training.batch > chosen.count {
+        problems.append("training.batch is \(training.batch) but \(chosen.count) images are chosen; lower it")
+      }
+      if !problems.isEmpty { throw RunFileError(problems) }
+      summary += ", \(training.steps) steps"
+    case .finetune(let training, _):
+      if training.batch > chosen.count {
+        throw RunFileError(["training.batch is \(training.batch) but \(chosen.count) images are chosen; lower it"])
+      }
+      summary += ", \(training.epochs) epochs"
+    case .certify(let smoothing):
+      numerics = smoothing.numerics
+      certification = try Self.protocolOf(smoothing, elements: images.channels * images.height * images.width)
+      let draws = chosen.count * smoothing.sigmas.count * (smoothing.n0 + smoothing.n)
+      summary += " at sigma \(smoothing.sigmas.map(\.decimal).joined(separator: ", ")), \(draws) samples"
+    }
+    return Prepared(
+      spec: spec,
+      run: NewRun(
+        kind: spec.kind.rawValue, name: spec.name, spec: try spec.settings.json, seed: spec.seed,
+        priority: spec.priority, datasetDigest: images.digest, checkpointDigest: origin.digest, dependsOn: origin.run,
+        imageIndices: spec.kind == .certify ? chosen : nil, numericsIDs: numerics, software: software,
+        certification: certification),
+      dependsOnEarlier: origin.earlier, summary: summary)
+  }
+
+  private struct Origin {
+    var digest: String?
+    var run: Int64?
+    var earlier: String?
+  }
+
+  /// Where a run's checkpoint comes from: an earlier file of this command, an unfinished run, or a stored checkpoint.
+  private func resolveCheckpoint(
+    _ spec: RunSpec, images: DatasetRecord, earlier: [(name: String, kind: RunSpec.Kind)]
+  ) async throws -> Origin {
+    guard let reference = spec.checkpoint else { return Origin() }
+    if earlier.contains(where: { $0.name == reference && $0.kind != .certify }) { return Origin(earlier: reference) }
+    if let run = try await store.run(reference), run.kind != "certify", ["submitted", "running"].contains(run.state) {
+      return Origin(run: run.id)
+    }
+    guard let checkpoint = try await store.checkpoint(reference) else {
+      let known = Set(try await store.checkpoints().map(\.name)).sorted().joined(separator: ", ")
+      throw RunFileError([
+        "checkpoint is \"\(reference)\"; no checkpoint or training run of that name or digest is known"
+          + (known.isEmpty ? ". Import one: rrcm checkpoint import" : ". Known: \(known)")
+      ])
+    }
+    guard let model = try? JSONDecoder().decode(ViTConfiguration.self, from: Data(checkpoint.configuration.utf8)) else {
+      throw RunFileError(["checkpoint is \"\(reference)\"; its configuration cannot be read by this version"])
+    }
+    if let misfit = Planner.misfit(
+      model: model, kind: checkpoint.kind, images: images, needsHead: spec.kind == .certify)
+    {
+      throw RunFileError(["checkpoint is \"\(reference)\"; \(misfit)"])
+    }
+    return Origin(digest: checkpoint.digest)
+  }
+
+  /// The stored protocol of a certification of images with `elements` elements.
+  static func protocolOf(_ smoothing: Smoothing, elements: Int) throws -> CertificationProtocol {
+    CertificationProtocol(
+      mode: smoothing.mode.rawValue, n0: smoothing.n0, n: smoothing.n, alpha: smoothing.alpha,
+      sampler: smoothing.sampler.rawValue, chunkSamples: smoothing.chunkSamples,
+      levels: try smoothing.sigmas.map { sigma in
+        guard case .grid(let m) = smoothing.sampler(for: sigma) else {
+          return CertificationProtocol.Level(sigma: sigma.decimal, gridM: 0, slack: 0, tableDigest: nil)
+        }
+        let table = try GridTable(sigma: sigma, m: m)
+        return CertificationProtocol.Level(
+          sigma: sigma.decimal, gridM: m, slack: table.slack(elements: elements), tableDigest: table.digest)
+      })
+  }
+}

@@ -1,0 +1,141 @@
+internal import Compute
+internal import Datasets
+internal import Foundation
+internal import Models
+package import RunFile
+internal import Tensors
+internal import Training
+
+extension ComputeEngine {
+  /// The training a worker holds.
+  enum Training {
+    case pretrain(Pretrainer)
+    case finetune(Finetuner)
+  }
+
+  /// What one stretch of training produced.
+  package struct Progress: Sendable {
+    package let step: Int
+    package let metrics: [(String, Double)]
+    package let isFinished: Bool
+  }
+
+  /// Begins a training, or goes on from a snapshot.
+  package func begin(_ spec: RunSpec, datasetDigest: String, checkpointDigest: String?, snapshotDigest: String?) throws {
+    training = nil
+    let images = try imageSet(datasetDigest)
+    let chosen = try spec.dataset.choose(from: images.indices(split: spec.dataset.split).map { Int32($0) })
+    let data = try trainingImages(images, chosen.map { Int($0) })
+    if let snapshotDigest {
+      let snapshot = try artifacts.snapshot(snapshotDigest)
+      training =
+        switch spec.work {
+        case .pretrain: .pretrain(try Pretrainer(resuming: snapshot, images: data, device: device))
+        default: .finetune(try Finetuner(resuming: snapshot, images: data, device: device))
+        }
+      return
+    }
+    switch spec.work {
+    case .pretrain(let configuration, let shape):
+      training = .pretrain(
+        try Pretrainer(
+          configuration, model: shape.configuration(imageSize: images.height, channels: images.channels), images: data,
+          device: device, seed: spec.seed))
+    case .finetune(let configuration, let shape):
+      guard let checkpointDigest else { throw ComputeError("the run has no checkpoint to start from") }
+      let checkpoint = try artifacts.checkpoint(checkpointDigest)
+      var model = checkpoint.configuration
+      model.classes = images.classNames.count
+      model.finalNorm = shape.finalNorm
+      model.levels = shape.levels
+      training = .finetune(
+        try Finetuner(
+          configuration, model: model, encoder: checkpoint.state, images: data, device: device, seed: spec.seed))
+    case .certify: throw ComputeError("a certification is not a training")
+    }
+  }
+
+  /// Trains up to the next multiple of `every` steps.
+  package func train(reportingEvery every: Int) throws -> Progress {
+    switch training {
+    case .pretrain(let trainer):
+      var metrics: [(String, Double)] = []
+      while !trainer.isFinished {
+        metrics = try trainer.step().named
+        if trainer.completed % every == 0 { break }
+      }
+      return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
+    case .finetune(let trainer):
+      var metrics: [(String, Double)] = []
+      while !trainer.isFinished {
+        metrics = try trainer.step().named
+        if trainer.completed % every == 0 { break }
+      }
+      return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
+    case nil: throw ComputeError("no training has begun")
+    }
+  }
+
+  /// Accuracy under noise on the images of `split`, by name of the metric; empty when the set has no such split.
+  package func evaluate(datasetDigest: String, split: String, trainSplit: String) throws -> [(String, Double)] {
+    let images = try imageSet(datasetDigest)
+    let heldOut = images.indices(split: split)
+    guard !heldOut.isEmpty else { return [] }
+    let data = try trainingImages(images, heldOut)
+    let noiseLevels: [Double] = [0, 0.5, 1, 2]
+    let accuracies: [(noiseLevel: Double, accuracy: Double)]
+    switch training {
+    case .pretrain(let trainer):
+      let reference = try trainingImages(images, images.indices(split: trainSplit))
+      accuracies = try trainer.evaluate(reference: reference, heldOut: data, noiseLevels: noiseLevels)
+    case .finetune(let trainer): accuracies = try trainer.evaluate(data, noiseLevels: noiseLevels)
+    case nil: throw ComputeError("no training has begun")
+    }
+    return accuracies.map { ("accuracy_sigma_\($0.noiseLevel / 2)", $0.accuracy) }
+  }
+
+  /// Stores the state between steps. Returns its digest.
+  package func saveSnapshot() throws -> String {
+    switch training {
+    case .pretrain(let trainer): try artifacts.put(trainer.snapshot())
+    case .finetune(let trainer): try artifacts.put(trainer.snapshot())
+    case nil: throw ComputeError("no training has begun")
+    }
+  }
+
+  /// What a finished training made.
+  package struct Product: Sendable {
+    package let digest: String
+    package let kind: String
+    /// JSON.
+    package let configuration: String
+  }
+
+  /// Stores the checkpoint of a finished training.
+  package func saveCheckpoint() throws -> Product {
+    let model: ViTConfiguration
+    let state: StateDict
+    switch training {
+    case .pretrain(let trainer):
+      model = trainer.model
+      state = trainer.weights
+    case .finetune(let trainer):
+      model = trainer.model
+      state = trainer.weights
+    case nil: throw ComputeError("no training has begun")
+    }
+    let digest = try artifacts.put(configuration: model, state: state)
+    return Product(
+      digest: digest, kind: model.classes > 0 ? "classifier" : "pretrained",
+      configuration: String(decoding: try JSONEncoder().encode(model), as: UTF8.self))
+  }
+
+  /// Forgets the training held.
+  package func endTraining() { training = nil }
+
+  private func trainingImages(_ images: ImageSet, _ indices: [Int]) throws -> TrainingImages {
+    try TrainingImages(
+      pixels: indices.flatMap { Array(images.image($0)) }, labels: indices.map { images.labels[$0] },
+      channels: images.channels, size: images.height)
+  }
+}

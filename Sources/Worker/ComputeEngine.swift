@@ -1,0 +1,116 @@
+package import Artifacts
+package import Compute
+package import Database
+internal import Datasets
+package import Lifecycle
+package import Models
+package import Noise
+package import Store
+package import Tensors
+
+/// The computing half of a worker: one device on a thread of its own, with the networks, images and noise it has loaded.
+///
+/// Everything here blocks for as long as it computes, which is why it has its own thread; nothing here talks to the
+/// database.
+package actor ComputeEngine {
+  private nonisolated let thread = PinnedThread(name: "rrcm-compute")
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+  let device: any Device
+  let artifacts: ArtifactStore
+  private let batch: Int?
+  private var classifiers: [String: any Classifier] = [:]
+  private var imageSets: [String: ImageSet] = [:]
+  private var streams: [StreamKey: NoiseStream] = [:]
+  var training: Training?
+
+  private struct StreamKey: Hashable {
+    let seed: Int64
+    let sigma: Sigma
+    let sampler: Sampler
+  }
+
+  package init(device: any Device, artifacts: ArtifactStore, batch: Int?) {
+    self.device = device
+    self.artifacts = artifacts
+    self.batch = batch
+  }
+
+  deinit { thread.stop() }
+
+  /// What a worker knows once it has loaded a checkpoint.
+  package struct Standing: Sendable {
+    package let numericsID: String
+    /// SHA-256 of the canary batch's logits.
+    package let canaryDigest: String
+  }
+
+  /// Loads a checkpoint and runs its canary: logits of a fixed batch, whose bits the whole fleet must agree on.
+  package func load(checkpoint digest: String) throws -> Standing {
+    let classifier = try classifier(digest)
+    let configuration = classifier.configuration
+    let count = min(classifier.numerics.batch, 16)
+    let inputs = RandomStream(seed: 0, purpose: "canary").normals(count: count * configuration.imageElements, at: 0)
+    let logits = try classifier.logits(inputs: inputs, count: count, noiseLevel: 0.5)
+    return Standing(
+      numericsID: classifier.numerics.description, canaryDigest: logits.withUnsafeBytes { SHA256(hashing: $0) }.hex)
+  }
+
+  /// Computes one chunk: noise, forward passes, votes.
+  package func votes(_ work: ChunkWork) throws -> ChunkPost {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let classifier = try classifier(work.checkpointDigest)
+    let images = try imageSet(work.datasetDigest)
+    guard (0..<images.count).contains(work.imageIndex) else {
+      throw ComputeError("image \(work.imageIndex) is not in image set \(work.datasetDigest), which has \(images.count)")
+    }
+    let request = ChunkRequest(
+      pixels: Array(images.image(work.imageIndex)), imageIndex: UInt32(work.imageIndex),
+      phase: Phase(rawValue: Int16(work.chunk.phase))!, samples: work.chunk.samples,
+      noise: try stream(seed: work.seed, sigma: work.sigma, sampler: work.sampler))
+    let votes = try classifier.votes(for: request)
+    return ChunkPost(
+      itemID: work.itemID, chunk: work.chunk, votes: SparseVotes(dense: votes),
+      computeMilliseconds: (clock.now - start).inSeconds * 1000)
+  }
+
+  private func classifier(_ digest: String) throws -> any Classifier {
+    if let loaded = classifiers[digest] { return loaded }
+    let checkpoint = try artifacts.checkpoint(digest)
+    // One network at a time: big ones fill memory, and a worker stays with a run until it is done.
+    classifiers.removeAll()
+    let classifier = try device.makeClassifier(checkpoint.configuration, state: checkpoint.state, batch: batch)
+    classifiers[digest] = classifier
+    return classifier
+  }
+
+  func imageSet(_ digest: String) throws -> ImageSet {
+    if let loaded = imageSets[digest] { return loaded }
+    imageSets.removeAll()
+    let images = try ImageSet.read(path: artifacts.path(for: digest))
+    imageSets[digest] = images
+    return images
+  }
+
+  private func stream(seed: Int64, sigma: Sigma, sampler: Sampler) throws -> NoiseStream {
+    let key = StreamKey(seed: seed, sigma: sigma, sampler: sampler)
+    if let stream = streams[key] { return stream }
+    if streams.count >= 64 { streams.removeAll() }
+    let stream = try NoiseStream(seed: seed, sigma: sigma, sampler: sampler)
+    streams[key] = stream
+    return stream
+  }
+}
+
+/// One chunk with everything its votes depend on.
+package struct ChunkWork: Sendable {
+  package let itemID: Int64
+  package let checkpointDigest: String
+  package let datasetDigest: String
+  package let imageIndex: Int
+  package let seed: Int64
+  package let sigma: Sigma
+  package let sampler: Sampler
+  package let chunk: Chunk
+}

@@ -1,0 +1,167 @@
+internal import Compute
+internal import Lifecycle
+internal import Noise
+internal import RunFile
+internal import Store
+
+extension WorkerService {
+  /// Works on a certification run until it has nothing more to claim, or for about five leases' time.
+  ///
+  /// - Returns: whether anything was claimed.
+  /// - Throws: `Refusal` when this worker cannot compute the run.
+  func certify(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Bool {
+    let task = try await open(run, as: identity)
+    let patience = ContinuousClock.now + 5 * settings.timings.leaseTarget
+    var sizer = LeaseSizer()
+    var floor: Int64 = 0
+    var claimed = false
+    var next = try await claim(task, sizer: sizer, floor: floor, as: identity)
+    while let lease = next {
+      claimed = true
+      floor = lease.itemID
+      next = try await compute(lease, of: task, sizer: &sizer, as: identity) { sizer in
+        guard ContinuousClock.now < patience else { return nil }
+        return try await claim(task, sizer: sizer, floor: floor, as: identity)
+      }
+    }
+    return claimed
+  }
+
+  /// A run made ready for claiming.
+  struct CertifyTask: Sendable {
+    let run: ReadyRun
+    let checkpointDigest: String
+    let numericsID: String
+    let smoothing: Smoothing
+    let units: UnitPlan
+  }
+
+  private func open(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> CertifyTask {
+    let standing: ComputeEngine.Standing
+    let smoothing: Smoothing
+    guard let checkpoint = run.checkpointDigest else { throw Refusal(description: "the run has no checkpoint") }
+    do {
+      standing = try await engine.load(checkpoint: checkpoint)
+      guard case .certify(let work) = try RunFile.parse(run.spec).work else {
+        throw Refusal(description: "its run file is not one of a certification")
+      }
+      smoothing = work
+    } catch let refusal as Refusal {
+      throw refusal
+    } catch {
+      throw Refusal(description: "\(error)")
+    }
+    let allowed = try await store.pinRun(run.id, numericsID: standing.numericsID)
+    guard allowed.contains(standing.numericsID) else {
+      throw Refusal(
+        description: "the run takes votes of \(allowed.joined(separator: ", ")) and this worker computes "
+          + standing.numericsID)
+    }
+    guard
+      try await store.canaryAgrees(
+        checkpointDigest: checkpoint, numericsID: standing.numericsID, logitsDigest: standing.canaryDigest,
+        worker: identity)
+    else {
+      throw Refusal(
+        description: "its logits for the canary batch differ from those recorded for \(standing.numericsID);"
+          + " one of the machines computes wrongly, or the id does not tell them apart")
+    }
+    return CertifyTask(
+      run: run, checkpointDigest: checkpoint, numericsID: standing.numericsID, smoothing: smoothing,
+      units: UnitPlan(n0: smoothing.n0, n: smoothing.n, chunkSamples: smoothing.chunkSamples))
+  }
+
+  private func claim(
+    _ task: CertifyTask, sizer: LeaseSizer, floor: Int64, as identity: WorkerIdentity
+  ) async throws -> Lease? {
+    guard !isStopping, registration.isHeld(identity) else { return nil }
+    let chunkSamples = task.units.chunkSamples
+    let units = settings.leaseUnits ?? sizer.units(target: settings.timings.leaseTarget, chunkSamples: chunkSamples)
+    let lease = try await store.claim(
+      run: task.run.id, worker: identity, numericsID: task.numericsID, units: units,
+      deadlineSeconds: deadline(units: units, sizer: sizer, task: task), floor: floor)
+    if lease != nil { metrics.leases.increment() }
+    return lease
+  }
+
+  private func deadline(units: Int, sizer: LeaseSizer, task: CertifyTask) -> Double {
+    settings.timings.leaseDeadline(
+      units: units, secondsPerUnit: sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
+    ).inSeconds
+  }
+
+  /// Computes a lease chunk by chunk. Votes are posted about once a second while the next chunk is computed, and the next
+  /// lease is claimed while the last chunk is: the device does not wait for the database.
+  ///
+  /// - Parameter claimNext: claims the lease to follow, with the speed measured so far.
+  /// - Returns: that lease.
+  private func compute(
+    _ lease: Lease, of task: CertifyTask, sizer: inout LeaseSizer, as identity: WorkerIdentity,
+    claimNext: @escaping @Sendable (LeaseSizer) async throws -> Lease?
+  ) async throws -> Lease? {
+    let sigma = Sigma(lease.sigma)!
+    let sampler = task.smoothing.sampler(for: sigma)
+    var finished: [ChunkPost] = []
+    var posting: Task<Void, any Error>?
+    var claiming: Task<Lease?, any Error>?
+    var postedAt = ContinuousClock.now
+    do {
+      for unit in lease.units {
+        guard !isStopping, registration.isHeld(identity) else { break }
+        if unit == lease.units.upperBound - 1 {
+          let speed = sizer
+          claiming = Task { try await claimNext(speed) }
+        }
+        let post = try await engine.votes(
+          ChunkWork(
+            itemID: lease.itemID, checkpointDigest: task.checkpointDigest, datasetDigest: task.run.datasetDigest,
+            imageIndex: lease.imageIndex, seed: task.run.seed, sigma: sigma, sampler: sampler,
+            chunk: task.units.chunk(ofUnit: unit)))
+        finished.append(post)
+        sizer.record(samples: post.chunk.samples.count, seconds: post.computeMilliseconds / 1000)
+        metrics.record(post)
+        if unit + 1 < lease.units.upperBound, ContinuousClock.now - postedAt >= .seconds(1) {
+          try await posting?.value
+          let left = deadline(units: lease.units.upperBound - unit - 1, sizer: sizer, task: task)
+          posting = Task { [finished] in
+            try await self.post(finished, lease, as: identity, finishes: false, deadlineSeconds: left)
+          }
+          finished = []
+          postedAt = .now
+        }
+      }
+      registration.note(samplesPerSecond: sizer.samplesPerSecond)
+      try await posting?.value
+      posting = nil
+      let isComplete = finished.last?.chunk == task.units.chunk(ofUnit: lease.units.upperBound - 1)
+      try await post(finished, lease, as: identity, finishes: isComplete, deadlineSeconds: 60)
+      if !isComplete, registration.isHeld(identity) { try await store.returnLeases([lease.id]) }
+      return try await claiming?.value
+    } catch {
+      // Whatever went wrong, nothing stays held: this lease's rest and the one claimed ahead go back.
+      let ahead = try? await claiming?.value
+      _ = try? await posting?.value
+      if registration.isHeld(identity) {
+        _ = try? await store.returnLeases([lease.id] + (ahead.map { [$0.id] } ?? []))
+      }
+      if error is ComputeError { throw Refusal(description: "\(error)") }
+      throw error
+    }
+  }
+
+  private func post(
+    _ chunks: [ChunkPost], _ lease: Lease, as identity: WorkerIdentity, finishes: Bool, deadlineSeconds: Double
+  ) async throws {
+    let outcome = try await store.post(
+      chunks, lease: lease, worker: identity, finishes: finishes, deadlineSeconds: deadlineSeconds)
+    metrics.record(outcome)
+    if outcome.disagreements > 0 {
+      logger.critical(
+        "votes differ from those stored: the item is held",
+        metadata: ["lease_id": "\(lease.id)", "item_id": "\(lease.itemID)", "chunks": "\(outcome.disagreements)"])
+    }
+    if !outcome.leaseHeld {
+      logger.notice("a lease had already ended; its votes are stored all the same", metadata: ["lease_id": "\(lease.id)"])
+    }
+  }
+}

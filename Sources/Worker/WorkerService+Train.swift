@@ -1,0 +1,100 @@
+internal import Compute
+internal import Lifecycle
+internal import RunFile
+internal import Store
+
+extension WorkerService {
+  /// A training job's failed attempts before its run has failed.
+  private static let attemptLimit = 3
+  /// Between stored states from which a job resumes.
+  private static let snapshotEvery = Duration.seconds(15)
+
+  /// Takes a training run's job and works on it until it is done, lost or handed back.
+  ///
+  /// - Returns: whether the job was claimed.
+  func train(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Bool {
+    let deadline = settings.timings.jobDeadline.inSeconds
+    guard let job = try await store.claimJob(run: run.id, worker: identity, deadlineSeconds: deadline) else {
+      return false
+    }
+    logger.info(
+      "training", metadata: ["run_id": "\(run.id)", "run_lease": "\(job.runLease)", "from_step": "\(job.snapshotStep)"])
+    do {
+      let outcome = try await advance(job, run, as: identity)
+      logger.info("training \(outcome.rawValue)", metadata: ["run_id": "\(run.id)", "run_lease": "\(job.runLease)"])
+    } catch {
+      await engine.endTraining()
+      // A broken connection is not the job's fault: the sweep gives it to the next worker.
+      guard !(error is DatabaseTrouble) else { throw (error as! DatabaseTrouble).cause }
+      logger.error("training failed", metadata: ["run_id": "\(run.id)", "error": "\(error)"])
+      try await store.failJob(job, error: "\(error)", limit: Self.attemptLimit)
+    }
+    return true
+  }
+
+  private enum Outcome: String {
+    case done = "done"
+    case lost = "lost to a newer holder"
+    case handedBack = "handed back"
+  }
+
+  private func advance(_ job: JobLease, _ run: ReadyRun, as identity: WorkerIdentity) async throws -> Outcome {
+    let spec = try RunFile.parse(run.spec)
+    try await engine.begin(
+      spec, datasetDigest: run.datasetDigest, checkpointDigest: run.checkpointDigest, snapshotDigest: job.snapshotDigest)
+    let reportEvery = max(1, job.steps / 100)
+    let evaluateEvery = max(1, job.steps / 10 / reportEvery) * reportEvery
+    var snapshot = job.snapshotDigest
+    var savedAt = ContinuousClock.now
+
+    while true {
+      guard registration.isHeld(identity) else { return .lost }
+      let progress = try await engine.train(reportingEvery: reportEvery)
+      var metrics = progress.metrics
+      if progress.isFinished || progress.step % evaluateEvery == 0 {
+        metrics += try await engine.evaluate(
+          datasetDigest: run.datasetDigest, split: "heldout", trainSplit: spec.dataset.split)
+      }
+      let held = try await talking {
+        try await store.reportJob(
+          job, step: progress.step, metrics: metrics, deadlineSeconds: settings.timings.jobDeadline.inSeconds)
+      }
+      guard held else { return .lost }
+      if progress.isFinished { break }
+      if isStopping || ContinuousClock.now - savedAt >= Self.snapshotEvery {
+        let digest = try await engine.saveSnapshot()
+        guard try await talking({ try await store.saveSnapshot(job, digest: digest, step: progress.step) }) else {
+          return .lost
+        }
+        if let snapshot, snapshot != digest { await engine.discard(snapshot) }
+        snapshot = digest
+        savedAt = .now
+      }
+      if isStopping {
+        try await talking { try await store.releaseJob(job) }
+        return .handedBack
+      }
+    }
+    let product = try await engine.saveCheckpoint()
+    let ended = try await talking {
+      try await store.finishJob(
+        job, run: run.id, checkpointDigest: product.digest, name: run.name, kind: product.kind,
+        configuration: product.configuration)
+    }
+    guard ended else { return .lost }
+    if let snapshot { await engine.discard(snapshot) }
+    await engine.endTraining()
+    try await talking { try await store.announceWork() }
+    return .done
+  }
+
+  /// Marks errors of the database as such, to tell them from errors of the training.
+  @discardableResult
+  private func talking<T: Sendable>(_ body: () async throws -> T) async throws -> T {
+    do { return try await body() } catch { throw DatabaseTrouble(cause: error) }
+  }
+}
+
+private struct DatabaseTrouble: Error {
+  let cause: any Error
+}

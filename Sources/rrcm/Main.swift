@@ -1,0 +1,6 @@
+import CommandLine
+
+@main
+enum Main {
+  static func main() async { await RRCM.main() }
+}

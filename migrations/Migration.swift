@@ -1,0 +1,39 @@
+internal import CCrypto
+
+/// One step of the schema: plain SQL in both directions, without BEGIN or COMMIT.
+package struct Migration: Sendable, Equatable {
+  /// Place in the order; 1, 2, 3… without gaps.
+  package let number: Int
+  /// The words of the file name: `initial` of `0001_initial.up.sql`.
+  package let name: String
+  package let up: String
+  package let down: String
+
+  package init(number: Int, name: String, up: String, down: String) {
+    self.number = number
+    self.name = name
+    self.up = up
+    self.down = down
+  }
+
+  /// SHA-256 of the `up` text, 64 hexadecimal digits: what tells that a released migration was edited.
+  package var checksum: String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    let text = Array(up.utf8)
+    _ = SHA256(text, text.count, &digest)
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+
+  /// Every migration of this program, in order. `sql/` holds the texts; a test guards that none is forgotten here.
+  package static let all: [Migration] = [
+    Migration(
+      number: 1, name: "initial", up: text(PackageResources._001_initial_up_sql),
+      down: text(PackageResources._001_initial_down_sql)),
+    Migration(
+      number: 2, name: "views", up: text(PackageResources._002_views_up_sql),
+      down: text(PackageResources._002_views_down_sql)),
+  ]
+
+  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
