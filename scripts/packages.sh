@@ -1,0 +1,35 @@
+# Debian/Ubuntu packages this project builds and runs with; sourced by the other scripts.
+# usage: . scripts/packages.sh; require_packages PACKAGE…
+
+# docs/dependencies.md gives a line of reason for each.
+BUILD_PACKAGES="pkg-config libpq-dev libopenblas-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev"
+RUN_PACKAGES="postgresql"
+
+# Installs what is missing: as root, or through sudo where that asks for nothing. Otherwise prints the line and stops.
+require_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^.i' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  local apt=(apt-get install -y --no-install-recommends "${missing[@]}")
+  if [ "$(id -u)" -eq 0 ]; then
+    echo "Installing ${missing[*]}"
+    apt-get update -q && DEBIAN_FRONTEND=noninteractive "${apt[@]}" >/dev/null
+  elif sudo -n true 2>/dev/null; then
+    echo "Installing ${missing[*]} (sudo)"
+    sudo apt-get update -q && sudo DEBIAN_FRONTEND=noninteractive "${apt[@]}" >/dev/null
+  else
+    echo "These system packages are missing. Please run, then start this script again:" >&2
+    echo "  sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+}
+
+# Swift is not a Debian package: say what is needed.
+require_swift() {
+  command -v swift >/dev/null || {
+    echo "swift is not on the PATH. Install Swift 6.1 or newer from https://www.swift.org/install/linux/" >&2
+    exit 1
+  }
+}
