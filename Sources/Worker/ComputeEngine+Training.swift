@@ -124,11 +124,15 @@ extension ComputeEngine {
       state = trainer.weights
     case nil: throw ComputeError("no training has begun")
     }
-    let digest = try artifacts.put(configuration: model, state: state)
+    let kind: Checkpoint.Kind = model.classes > 0 ? .classifier : .pretrained
+    let checkpoint = try Checkpoint(kind: kind, configuration: model, state: state)
     return Product(
-      digest: digest, kind: model.classes > 0 ? "classifier" : "pretrained",
+      digest: try artifacts.put(checkpoint), kind: kind.rawValue,
       configuration: String(decoding: try JSONEncoder().encode(model), as: UTF8.self))
   }
+
+  /// Removes a training state that a newer one has replaced.
+  package func discard(_ snapshotDigest: String) { try? artifacts.remove(snapshotDigest) }
 
   /// Forgets the training held.
   package func endTraining() { training = nil }

@@ -88,7 +88,7 @@ package actor ComputeEngine {
   func imageSet(_ digest: String) throws -> ImageSet {
     if let loaded = imageSets[digest] { return loaded }
     imageSets.removeAll()
-    let images = try ImageSet.read(path: artifacts.path(for: digest))
+    let images = try artifacts.imageSet(digest)
     imageSets[digest] = images
     return images
   }
