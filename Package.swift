@@ -60,7 +60,12 @@ let package = Package(
     room("Models", ["Tensors"]),
     room("Datasets", ["Tensors", "CCodecs"]),
     room("Artifacts", ["Tensors"]),
-    room("Telemetry", [logging, .product(name: "FlyingFox", package: "FlyingFox")]),
+    room(
+      "Telemetry",
+      [
+        logging, lifecycle, .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
+      ]),
 
     // Floor 3: what a device must do; the database client.
     room("Compute", ["Models", "Noise", "Tensors"]),
