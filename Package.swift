@@ -109,6 +109,7 @@ let package = Package(
     tests("NoiseTests", ["Noise", "TestSupport"]),
     tests("TensorsTests", ["Tensors", "TestSupport"]),
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
+    tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
     tests("ComputeTests", ["ComputeCPU", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),

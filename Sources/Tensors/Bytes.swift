@@ -22,7 +22,7 @@ package struct Bytes: Sendable {
   }
 
   /// The memory of `values`, little-endian, without copying it.
-  package init(_ values: [Float]) {
+  package init(floats values: [Float]) {
     storage = .floats(values)
     range = 0..<values.count * MemoryLayout<Float>.size
   }

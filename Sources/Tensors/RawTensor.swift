@@ -68,7 +68,7 @@ package struct RawTensor: Sendable, Equatable {
 
 extension RawTensor {
   /// Float32 elements; shares the tensor's memory.
-  package init(_ tensor: Tensor) { self.init(type: .float32, shape: tensor.shape, bytes: Bytes(tensor.values)) }
+  package init(_ tensor: Tensor) { self.init(type: .float32, shape: tensor.shape, bytes: Bytes(floats: tensor.values)) }
   /// Int64 elements.
   package init(shape: [Int], int64s: [Int64]) { self.init(.int64, shape, int64s) }
   /// Unsigned bytes.

@@ -29,11 +29,12 @@ package struct CheckpointImporter: Sendable {
   /// - Throws: `FormatError` for an unreadable file; for tensors that are missing or of a wrong shape; and for heads,
   ///   final norm and levels that were not given, all of them at once.
   package func read(path: String) throws(FormatError) -> Result {
-    try read(TorchArchive.read(path: path), file: path)
+    try read(Bytes(contentsOf: path), file: path)
   }
 
-  /// Reads an archive that is already open; `file` is its name for messages and provenance.
-  package func read(_ archive: TorchArchive, file: String) throws(FormatError) -> Result {
+  /// Reads a file's bytes; `file` is its name for messages.
+  package func read(_ bytes: Bytes, file: String) throws(FormatError) -> Result {
+    let archive = try TorchArchive(parsing: bytes, file: file)
     let members = archive.root.members ?? []
     var tensors: [String: TorchTensor] = [:]
     var order: [String] = []
@@ -78,10 +79,9 @@ package struct CheckpointImporter: Sendable {
       }
       state[entry.name] = values
     }
-    let name = file.split(separator: "/").last.map(String.init) ?? file
     let checkpoint = try Checkpoint(
       kind: configuration.classes > 0 ? .classifier : .pretrained, configuration: configuration, state: state,
-      provenance: [.init("imported_from", .string(name))])
+      provenance: [.init("imported_file_sha256", .string(SHA256(hashing: bytes).hex))])
     return Result(checkpoint: checkpoint, notes: notes)
   }
 
