@@ -51,7 +51,7 @@ package struct CPUDevice: Device {
   }
 
   package func makeNetwork(_ configuration: ViTConfiguration, state: StateDict) throws -> any Network {
-    throw ComputeError("later")
+    try CPUNetwork(configuration, state: state, threads: threads, kernels: kernels)
   }
 
   static var architecture: String {

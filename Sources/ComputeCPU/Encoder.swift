@@ -36,7 +36,9 @@ struct Encoder {
   func queries(block: Int) -> Int { block == configuration.depth - 1 ? 1 : configuration.tokens }
 
   /// Distance between the query tokens in a buffer [n, T, d].
-  func queryRow(block: Int) -> Int { queries(block: block) == 1 ? configuration.tokens * configuration.width : configuration.width }
+  func queryRow(block: Int) -> Int {
+    queries(block: block) == 1 ? configuration.tokens * configuration.width : configuration.width
+  }
 
   /// Tokens [n, T, d] from patches [n, T, C·p²], whose rows 0 and 1 of each sample are zero, and time tokens.
   /// - Parameter timeToken: the time embedding [d] of a sample.

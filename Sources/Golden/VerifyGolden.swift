@@ -88,19 +88,21 @@ struct GoldenKind {
       }, run: run)
   }
 
-  static let all: [GoldenKind] = [
-    .files("schedules", ".json", checkSchedules),
-    .files("time_embedding", ".safetensors", checkTimeEmbedding),
-    .files("forward_", ".safetensors", checkForward),
-    .files("finetune_forward_", ".safetensors", checkFinetuneForward),
-    .files("contrastive", ".safetensors", checkContrastive),
-    .files("finetune_losses", ".json", checkFinetuneLosses),
-    .files("pretrain", ".json", checkPretrain),
-    .files("finetune", ".json", except: ["finetune_losses"], checkFinetune),
-    .files("certify", ".json", checkCertify),
-    .files("clopper_pearson", ".json", checkClopperPearson),
-    .files("checkpoint_", ".json", checkCheckpoint),
-    .files("image_ops", ".safetensors", checkImageOps),
-    .files("mixup", ".safetensors", checkMixup),
-  ]
+  static var all: [GoldenKind] {
+    [
+      .files("schedules", ".json", checkSchedules),
+      .files("time_embedding", ".safetensors", checkTimeEmbedding),
+      .files("forward_", ".safetensors", checkForward),
+      .files("finetune_forward_", ".safetensors", checkFinetuneForward),
+      .files("contrastive", ".safetensors", checkContrastive),
+      .files("finetune_losses", ".json", checkFinetuneLosses),
+      .files("pretrain", ".json", checkPretrain),
+      .files("finetune", ".json", except: ["finetune_losses"], checkFinetune),
+      .files("certify", ".json", checkCertify),
+      .files("clopper_pearson", ".json", checkClopperPearson),
+      .files("checkpoint_", ".json", checkCheckpoint),
+      .files("image_ops", ".safetensors", checkImageOps),
+      .files("mixup", ".safetensors", checkMixup),
+    ]
+  }
 }

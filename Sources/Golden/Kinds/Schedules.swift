@@ -77,7 +77,7 @@ func schedules(_ json: JSON) throws -> (AverageSchedule, LevelSchedule) {
   return (
     AverageSchedule(
       mode: try mode("target_ema_mode", AverageSchedule.Mode.self),
-      sharpness: try json.optional("target_ema_A")?.double ?? 10, start: try json.requireDouble("start_ema"),
+      sharpness: json.optional("target_ema_A")?.double ?? 10, start: try json.requireDouble("start_ema"),
       end: try json.requireDouble("end_ema"), decaySteps: json.optional("ema_decay_steps")?.int ?? total),
     LevelSchedule(
       mode: try mode("scale_mode", LevelSchedule.Mode.self), start: try json.requireInt("start_scales"),

@@ -1,6 +1,7 @@
 package import Datasets
 import Models
 package import Noise
+import Tensors
 
 /// The images of a set that a training or an evaluation reads, for example one of its splits.
 package struct TrainingImages: Sendable {

@@ -1,4 +1,4 @@
-package import Models
+import Models
 
 /// Everything that decides a pre-training besides model, images and seed: the `training` section of a run file.
 ///

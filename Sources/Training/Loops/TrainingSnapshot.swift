@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 package import Models
 package import Tensors
 
@@ -56,6 +57,37 @@ package struct TrainingSnapshot: Sendable, Equatable {
     }
     self.init(
       header: header, networks: parts.filter { $0.key != "optimizer" }, optimizer: parts["optimizer"] ?? StateDict())
+  }
+
+  // MARK: As a file
+
+  private static let headerKey = "rrcm_training"
+
+  /// The whole snapshot as one safetensors file; equal snapshots give equal bytes.
+  package func serialized() throws -> Bytes {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    let header = String(decoding: try encoder.encode(header), as: UTF8.self)
+    var file = SafetensorsFile(metadata: [Self.headerKey: header])
+    for (name, tensor) in tensors.pairs { file.append(name, RawTensor(tensor)) }
+    return file.serialized()
+  }
+
+  /// Reads what `serialized` made.
+  ///
+  /// - Parameter file: a name for error messages.
+  /// - Throws: `FormatError` for a damaged file, `TrainingError` for one that is no snapshot.
+  package init(parsing bytes: Bytes, file: String) throws {
+    let content = try SafetensorsFile(parsing: bytes, file: file)
+    guard let text = content.metadata[Self.headerKey] else {
+      throw TrainingError("\(file) has no \(Self.headerKey) metadata; it is not a training snapshot")
+    }
+    let header: Header
+    do { header = try JSONDecoder().decode(Header.self, from: Data(text.utf8)) } catch {
+      throw TrainingError("\(file): its \(Self.headerKey) metadata cannot be read (\(error)); it is of another version")
+    }
+    try self.init(
+      header: header, tensors: StateDict(content.entries.map { ($0.name, $0.tensor.tensor()) }))
   }
 
   /// - Throws: `TrainingError` when this is not the state of such a training.
