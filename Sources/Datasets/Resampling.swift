@@ -36,6 +36,8 @@ extension PixelImage {
   /// Pillow's 8-bit method to the bit: weights in double, normalised, rounded to 22 fractional bits; first along rows,
   /// rounded to bytes, then along columns. An axis that keeps its length is left alone.
   ///
+  /// - Note: Pillow up to version 12. From 13 on it takes columns first where the height shrinks much more than the
+  ///   width, which moves single pixels of tall images by a few levels.
   /// - Precondition: both lengths are positive.
   package func resized(width newWidth: Int, height newHeight: Int, filter: ResampleFilter) -> PixelImage {
     precondition(newWidth > 0 && newHeight > 0, "an image cannot be resized to \(newWidth)×\(newHeight)")

@@ -29,6 +29,9 @@ package struct SafetensorsFile: Sendable, Equatable {
     entries.append(Entry(name: name, tensor: tensor))
   }
 
+  /// All tensors as float32, in the order of the header.
+  package var stateDict: StateDict { StateDict(entries.map { ($0.name, $0.tensor.tensor()) }) }
+
   fileprivate static let metadataKey = "__metadata__"
   /// Longest header accepted, as in the reference implementation.
   fileprivate static let maximumHeader = 100_000_000

@@ -30,6 +30,8 @@ private func file(_ header: String, data: [UInt8] = []) -> Bytes {
     #expect(read["weights"]?.tensor().values == [1, -2.5, .infinity, 0])
     #expect(read["counter"]?.int64s() == [-7])
     #expect(read["bytes"]?.uint8s() == [1, 2, 255])
+    #expect(read.stateDict.names == ["bytes", "weights", "counter", "empty"])
+    #expect(read.stateDict["counter"] == Tensor(shape: [], values: [-7]))
   }
 
   @Test("writing the same tensors gives the same bytes, in memory and on disk, whatever order metadata came in")
