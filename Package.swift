@@ -88,7 +88,9 @@ let package = Package(
         "Store", "Lifecycle", "Compute", "ComputeCPU", "Training", "Models", "Datasets", "Noise", "Tensors",
         "Artifacts", "RunFile", "Telemetry", "Database", logging, lifecycle,
       ]),
-    room("Coordinator", ["Store", "Database", "Lifecycle", "RunFile", "Telemetry", logging, lifecycle]),
+    room(
+      "Coordinator",
+      ["Store", "Database", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Telemetry", logging, lifecycle]),
     room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
     room("Report", ["Smoothing", "Store", "Database"]),
     room(

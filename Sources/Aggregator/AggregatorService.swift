@@ -1,6 +1,6 @@
 package import Lifecycle
 package import Logging
-package import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Smoothing
 package import Store
 package import Telemetry

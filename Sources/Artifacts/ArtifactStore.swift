@@ -103,6 +103,14 @@ package final class ArtifactStore: Sendable {
     }
   }
 
+  // MARK: Removing
+
+  /// Removes the file of this digest, if it is here. For states that a newer one has replaced.
+  package func remove(_ digest: SHA256) {
+    _ = verified.withLock { $0.remove(digest) }
+    unlink(location(of: digest))
+  }
+
   // MARK: Files and directories
 
   /// Beginning of the names of files that are being written.

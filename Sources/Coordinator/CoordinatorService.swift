@@ -1,7 +1,7 @@
 package import Lifecycle
 package import Logging
 internal import RunFile
-package import ServiceLifecycle
+internal import ServiceLifecycle
 package import Store
 package import Telemetry
 

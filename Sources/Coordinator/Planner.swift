@@ -1,3 +1,4 @@
+internal import Training
 internal import Foundation
 internal import Lifecycle
 package import Models
@@ -23,7 +24,8 @@ package enum Planner {
     case .finetune(let training, _):
       guard trainingImages >= training.batch else {
         return .refused(
-          "training.batch is \(training.batch) but split \"\(spec.dataset.split)\" has \(trainingImages) images; lower it")
+          "training.batch is \(training.batch) but split \"\(spec.dataset.split)\" has \(trainingImages) images; lower it"
+        )
       }
       if let problem = misfit(run, images: images, needsHead: false) { return .refused(problem) }
       return .job(steps: training.epochs * (trainingImages / training.batch))

@@ -1,3 +1,4 @@
+internal import Training
 internal import Foundation
 internal import Models
 internal import Noise

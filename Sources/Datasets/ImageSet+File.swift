@@ -21,7 +21,8 @@ extension ImageSet {
     try ImageSet(packed: SafetensorsFile.read(path: path), file: path)
   }
 
-  private func packed() -> SafetensorsFile {
+  /// The packed file's content.
+  package func packed() -> SafetensorsFile {
     func list(_ names: [String]) -> String { JSON.array(names.map { .string($0) }).text() }
     let splitNames = splitNames
     let splitIndex = Dictionary(uniqueKeysWithValues: zip(splitNames, UInt8(0)...))

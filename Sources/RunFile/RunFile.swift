@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 
 /// Reading run files: built-in defaults, then the file, then the environment, then `--set`.
 package enum RunFile {

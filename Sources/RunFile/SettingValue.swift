@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 internal import Yams
 
 /// A value of a run file: what YAML and JSON have in common.

@@ -3,7 +3,7 @@ internal import Compute
 package import Datasets
 internal import Foundation
 package import Models
-package import Tensors
+internal import Tensors
 package import Training
 
 // What the fleet keeps in its store of files by content. Digests are hexadecimal, as the database holds them.
@@ -26,7 +26,10 @@ extension ArtifactStore {
 
   /// Stores an image set. Returns its digest.
   @discardableResult
-  package func put(_ images: ImageSet) throws -> String { try put(images.packed().bytes).hex }
+  package func put(_ images: ImageSet) throws -> String {
+    let file = images.packed()
+    return try put { (emit) throws(FormatError) in try file.serialize(emit) }.hex
+  }
 
   private static let snapshotFormat = "rrcm-training-1"
 

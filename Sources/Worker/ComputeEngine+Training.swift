@@ -1,3 +1,4 @@
+internal import Artifacts
 internal import Compute
 internal import Datasets
 internal import Foundation
@@ -25,7 +26,7 @@ extension ComputeEngine {
     training = nil
     let images = try imageSet(datasetDigest)
     let chosen = try spec.dataset.choose(from: images.indices(split: spec.dataset.split).map { Int32($0) })
-    let data = try trainingImages(images, chosen.map { Int($0) })
+    let data = try TrainingImages(images, members: chosen.map { Int($0) })
     if let snapshotDigest {
       let snapshot = try artifacts.snapshot(snapshotDigest)
       training =
@@ -61,14 +62,14 @@ extension ComputeEngine {
     case .pretrain(let trainer):
       var metrics: [(String, Double)] = []
       while !trainer.isFinished {
-        metrics = try trainer.step().named
+        metrics = try trainer.step().values.map { ($0.name, $0.value) }
         if trainer.completed % every == 0 { break }
       }
       return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
     case .finetune(let trainer):
       var metrics: [(String, Double)] = []
       while !trainer.isFinished {
-        metrics = try trainer.step().named
+        metrics = try trainer.step().values.map { ($0.name, $0.value) }
         if trainer.completed % every == 0 { break }
       }
       return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
@@ -81,12 +82,12 @@ extension ComputeEngine {
     let images = try imageSet(datasetDigest)
     let heldOut = images.indices(split: split)
     guard !heldOut.isEmpty else { return [] }
-    let data = try trainingImages(images, heldOut)
+    let data = try TrainingImages(images, members: heldOut)
     let noiseLevels: [Double] = [0, 0.5, 1, 2]
     let accuracies: [(noiseLevel: Double, accuracy: Double)]
     switch training {
     case .pretrain(let trainer):
-      let reference = try trainingImages(images, images.indices(split: trainSplit))
+      let reference = try TrainingImages(images, split: trainSplit)
       accuracies = try trainer.evaluate(reference: reference, heldOut: data, noiseLevels: noiseLevels)
     case .finetune(let trainer): accuracies = try trainer.evaluate(data, noiseLevels: noiseLevels)
     case nil: throw ComputeError("no training has begun")
@@ -132,14 +133,8 @@ extension ComputeEngine {
   }
 
   /// Removes a training state that a newer one has replaced.
-  package func discard(_ snapshotDigest: String) { try? artifacts.remove(snapshotDigest) }
+  package func discard(_ snapshotDigest: String) { SHA256(hex: snapshotDigest).map { artifacts.remove($0) } }
 
   /// Forgets the training held.
   package func endTraining() { training = nil }
-
-  private func trainingImages(_ images: ImageSet, _ indices: [Int]) throws -> TrainingImages {
-    try TrainingImages(
-      pixels: indices.flatMap { Array(images.image($0)) }, labels: indices.map { images.labels[$0] },
-      channels: images.channels, size: images.height)
-  }
 }

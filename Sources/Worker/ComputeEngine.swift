@@ -1,12 +1,12 @@
 package import Artifacts
 package import Compute
-package import Database
+internal import Database
 internal import Datasets
 package import Lifecycle
-package import Models
+internal import Models
 package import Noise
 package import Store
-package import Tensors
+internal import Tensors
 
 /// The computing half of a worker: one device on a thread of its own, with the networks, images and noise it has loaded.
 ///
@@ -66,7 +66,7 @@ package actor ComputeEngine {
       throw ComputeError("image \(work.imageIndex) is not in image set \(work.datasetDigest), which has \(images.count)")
     }
     let request = ChunkRequest(
-      pixels: Array(images.image(work.imageIndex)), imageIndex: UInt32(work.imageIndex),
+      pixels: images.image(work.imageIndex).array, imageIndex: UInt32(work.imageIndex),
       phase: Phase(rawValue: Int16(work.chunk.phase))!, samples: work.chunk.samples,
       noise: try stream(seed: work.seed, sigma: work.sigma, sampler: work.sampler))
     let votes = try classifier.votes(for: request)

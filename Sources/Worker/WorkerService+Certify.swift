@@ -1,8 +1,10 @@
 internal import Compute
 internal import Lifecycle
+internal import Logging
 internal import Noise
 internal import RunFile
 internal import Store
+internal import Telemetry
 
 extension WorkerService {
   /// Works on a certification run until it has nothing more to claim, or for about five leases' time.
@@ -11,17 +13,15 @@ extension WorkerService {
   /// - Throws: `Refusal` when this worker cannot compute the run.
   func certify(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Bool {
     let task = try await open(run, as: identity)
-    let patience = ContinuousClock.now + 5 * settings.timings.leaseTarget
+    let patience = ContinuousClock.now.advanced(by: settings.timings.leaseTarget * 5)
     var sizer = LeaseSizer()
-    var floor: Int64 = 0
     var claimed = false
-    var next = try await claim(task, sizer: sizer, floor: floor, as: identity)
+    var next = try await claim(task, sizer: sizer, floor: 0, as: identity)
     while let lease = next {
       claimed = true
-      floor = lease.itemID
       next = try await compute(lease, of: task, sizer: &sizer, as: identity) { sizer in
         guard ContinuousClock.now < patience else { return nil }
-        return try await claim(task, sizer: sizer, floor: floor, as: identity)
+        return try await claim(task, sizer: sizer, floor: lease.itemID, as: identity)
       }
     }
     return claimed

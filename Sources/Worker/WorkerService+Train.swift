@@ -1,5 +1,6 @@
 internal import Compute
 internal import Lifecycle
+internal import Logging
 internal import RunFile
 internal import Store
 

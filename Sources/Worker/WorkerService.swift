@@ -2,7 +2,7 @@ package import Artifacts
 package import Compute
 package import Logging
 internal import Lifecycle
-package import ServiceLifecycle
+internal import ServiceLifecycle
 package import Store
 package import Telemetry
 
