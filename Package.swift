@@ -82,7 +82,7 @@ let package = Package(
       ]),
     room("Coordinator", ["Store", "Database", "Lifecycle", "RunFile", "Telemetry", logging, lifecycle]),
     room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
-    room("Report", ["Smoothing", "Store", "Database"]),
+    room("Report", ["Smoothing"]),
     room(
       "Golden",
       ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Smoothing", "Datasets", "Noise"]),
