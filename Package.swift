@@ -92,7 +92,7 @@ let package = Package(
       "Coordinator",
       ["Store", "Database", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Telemetry", logging, lifecycle]),
     room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
-    room("Report", ["Smoothing", "Store", "Database"]),
+    room("Report", ["Smoothing"]),
     room(
       "Golden",
       ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Smoothing", "Datasets", "Noise"]),
