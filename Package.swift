@@ -104,6 +104,7 @@ let package = Package(
         "Worker", "Coordinator", "Aggregator", "Report", "Golden", "LocalFleet", "Migrations", "Store", "Database",
         "RunFile", "Datasets", "Models", "Artifacts", "Smoothing", "Noise", "Tensors", "Lifecycle", "Telemetry",
         "ComputeCPU", "Compute", logging, lifecycle, arguments,
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
 
     // Floor 8: wiring only.

@@ -27,7 +27,7 @@ struct Context {
 
   /// The database: `RRCM_DATABASE_URL`, or the private one of `rrcm up`.
   func databaseURL() throws -> DatabaseURL {
-    if let url = try DatabaseURL.fromEnvironment(environment) { return url }
+    if let url = try DatabaseURL.fromEnvironment() { return url }
     return try PrivateCluster(home: home).url
   }
 
@@ -42,16 +42,8 @@ struct Context {
   /// - Throws: `CommandFailure` saying how to start or migrate the database.
   func store(_ application: String) async throws -> Store {
     let connection = try connection(application)
-    try await requireCurrentSchema(connection)
+    try await Migrator(connection).requireCurrent()
     return Store(connection)
-  }
-
-  func requireCurrentSchema(_ connection: Connection) async throws {
-    let status = try await Migrator(connection).status()
-    if let pending = status.first(where: { $0.appliedAt == nil }) {
-      throw CommandFailure(
-        "the database lacks migration \(pending.number) (\(pending.name)); run: rrcm migrate up")
-    }
   }
 
   func artifacts() throws -> ArtifactStore { try ArtifactStore(directory: storeDirectory) }

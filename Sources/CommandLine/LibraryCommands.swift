@@ -5,6 +5,7 @@ internal import Foundation
 internal import Models
 internal import Store
 internal import Tensors
+internal import Worker
 
 struct DatasetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

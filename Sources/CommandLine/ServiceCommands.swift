@@ -8,6 +8,7 @@ internal import Logging
 internal import ServiceLifecycle
 internal import Store
 internal import Telemetry
+internal import UnixSignals
 internal import Worker
 
 /// Options that every long-running process shares.
@@ -157,7 +158,7 @@ struct WorkerCommand: AsyncParsableCommand {
         name: name ?? "\(host)-\(pid)", host: host, pid: pid, software: Software.version, kinds: kindSet, batch: batch,
         timings: service.timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
       let worker = WorkerService(
-        store: store, device: CPUDevice(threads: threads), artifacts: try context.artifacts(), settings: settings,
+        store: store, device: try CPUDevice(threads: threads), artifacts: try context.artifacts(), settings: settings,
         logger: logger, metrics: registry)
       try await service.run(worker, logger: logger, registry: registry)
     }
