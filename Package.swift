@@ -122,7 +122,7 @@ let package = Package(
     tests("ComputeTests", ["ComputeCPU", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "TestSupport"]),
-    tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport"]),
+    tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "Telemetry", "TestSupport", logging]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "TestSupport"]),
     tests("CommandLineTests", ["CommandLine", "TestSupport"]),

@@ -54,7 +54,7 @@ extension Session {
       } catch {
         if isBroken { throw error }
         if var first = error as? DatabaseError, failure == nil {
-          first.message = "\(index + 1). of \(statements.count) in a pipeline: \(first.message)"
+          first.message = "in a pipeline, statement \(index + 1) of \(statements.count): \(first.message)"
           failure = first
         }
         _ = PQgetResult(pointer).map { PQclear($0) }

@@ -42,7 +42,7 @@ package struct LocalProcesses: Sendable {
         let log = logFile(name)
         let logSize = Files.size(log)
         let program = try executable ?? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let pid = try DetachedProcess.spawn(program, arguments, environment, log: log)
+        let pid = try Spawn.start(program, arguments, environment, log: log)
         guard let facts = ProcessFacts(pid: pid) else { throw died(name, logSize) }
         try Files.write("\(pid) \(facts.startTicks) \(ProcessFacts.bootIdentifier)\n", to: pidFile(name))
         let deadline = ContinuousClock.now + settle

@@ -1,7 +1,10 @@
 internal import Foundation
 
-/// Starts programs that do not belong to our terminal and outlive us.
-enum DetachedProcess {
+/// Starts programs that do not belong to our terminal and may outlive us.
+///
+/// Foundation's `Process` takes a program for running as long as any descendant holds one of its files, so it would never
+/// see the end of `pg_ctl start`.
+enum Spawn {
   /// `POSIX_SPAWN_SETSID` (glibc `spawn.h`, behind a feature macro that Swift's module does not set).
   private static let newSession: Int32 = 0x80
 
@@ -9,9 +12,9 @@ enum DetachedProcess {
   /// their defaults, none of our other files open.
   ///
   /// - Returns: the pid, which is also its process group.
-  static func spawn(_ program: String, _ arguments: [String], _ environment: [String: String], log: String) throws
-    -> pid_t
-  {
+  static func start(
+    _ program: String, _ arguments: [String], _ environment: [String: String], log: String
+  ) throws -> pid_t {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -46,5 +49,16 @@ enum DetachedProcess {
           "\(program) cannot be started (\(String(cString: strerror(status)))). Check that it and \(log) can be opened")
     }
     return pid
+  }
+
+  /// Waits for a child to end. Blocks.
+  ///
+  /// - Returns: its exit status, or 128 plus the signal that ended it.
+  static func wait(for pid: pid_t) -> Int32 {
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0 {
+      if errno != EINTR { return -1 }
+    }
+    return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
   }
 }
