@@ -76,7 +76,7 @@ struct CertificateTests {
     }
     let shown = [
       ("0.25", "0.25"), ("1.0", "1"), ("1e2", "100"), ("-1.50", "-1.5"), ("1e-9", "1e-9"), ("0.00012", "0.00012"),
-      ("12345678901234567", "1.2345678901234567e16"), ("0", "0"), ("2.5e-7", "2.5e-7"), ("10.0", "10"),
+      ("12345678901234567", "12345678901234567"), ("0", "0"), ("2.5e-7", "2.5e-7"), ("10.0", "10"),
     ]
     for (text, description) in shown { #expect(ExactDecimal(text)?.description == description) }
     // One hit in one draw: the bound is alpha itself.
