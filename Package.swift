@@ -124,7 +124,7 @@ let package = Package(
     tests("RunFileTests", ["RunFile", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "Telemetry", "TestSupport", logging]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
-    tests("ReportTests", ["Report", "TestSupport"]),
+    tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
     tests("CommandLineTests", ["CommandLine", "TestSupport"]),
     tests("FleetTests", ["CommandLine", "Store", "Database", "TestSupport"]),
   ],

@@ -38,8 +38,8 @@ package struct CertifiedAccuracy: Sendable, Hashable {
   package let abstentions: Int
   /// Certified but for another class than the label.
   package let mistakes: Int
-  /// Radii of the correct ones, ascending.
-  private let correctRadii: [Double]
+  /// Radii of the correct ones, ascending: where the certified accuracy steps down.
+  package let correctRadii: [Double]
 
   /// - Parameters:
   ///   - outcomes: the finished items.

@@ -57,7 +57,27 @@ package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, Expres
     self = number
   }
 
-  package var description: String { "\(value)" }
+  /// Plain where that is short, `0.25`, `1`, `100000`; with an exponent otherwise, `1e-9`. Always a JSON number.
+  package var description: String {
+    guard canonical != "0", let e = canonical.firstIndex(of: "e"), let power = Int(canonical[e...].dropFirst()) else {
+      return canonical
+    }
+    let sign = canonical.hasPrefix("-") ? "-" : ""
+    let digits = canonical[..<e].drop { $0 == "-" }
+    // value = 0.digits · 10^point
+    let point = digits.count + power
+    let zeros = { (count: Int) in String(repeating: "0", count: count) }
+    switch point {
+    case -3...0: return sign + "0." + zeros(-point) + digits
+    case 1...digits.count:
+      let fraction = digits.dropFirst(point)
+      return sign + digits.prefix(point) + (fraction.isEmpty ? "" : "." + fraction)
+    case 1...15: return sign + digits + zeros(point - digits.count)
+    default:
+      let fraction = digits.dropFirst()
+      return sign + digits.prefix(1) + (fraction.isEmpty ? "" : "." + fraction) + "e\(point - 1)"
+    }
+  }
 
   /// Whether this number is less than `value`, decided exactly.
   package func isBelow(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == 1 }

@@ -74,6 +74,11 @@ struct CertificateTests {
     for wrong in ["", ".", "abc", "1.2.3", "nan", "inf", "0x1p3", "1e", "1e5000", "--1", "1 ", "1e-999"] {
       #expect(ExactDecimal(wrong) == nil, "\(wrong)")
     }
+    let shown = [
+      ("0.25", "0.25"), ("1.0", "1"), ("1e2", "100"), ("-1.50", "-1.5"), ("1e-9", "1e-9"), ("0.00012", "0.00012"),
+      ("12345678901234567", "12345678901234567"), ("0", "0"), ("2.5e-7", "2.5e-7"), ("10.0", "10"),
+    ]
+    for (text, description) in shown { #expect(ExactDecimal(text)?.description == description) }
     // One hit in one draw: the bound is alpha itself.
     #expect(ClopperPearson.lowerBound(hits: 1, draws: 1, alpha: 0.001).value == 0.001.nextDown)
     #expect(ClopperPearson.lowerBound(hits: 1, draws: 1, alpha: 0.25).value >= 0.25.nextDown)

@@ -1,0 +1,118 @@
+internal import Smoothing
+
+/// Certificates as files other programs read. Byte-identical for identical certificates, the time column aside.
+package enum CertificateExport {
+  /// The table of the published logs (locuslab/smoothing): `idx label predict radius correct time`, tab separated,
+  /// abstentions with predict -1 and radius 0.0, radius with three significant digits to nearest.
+  ///
+  /// Three columns of ours follow, which readers of the six ignore: `n_a` and `n`, the counts that give the full
+  /// radius back, and `sigma`. Rows are ordered by sigma as in the run, then by image.
+  /// - Note: three digits may round up; `csv` and `json` carry the certified radius.
+  package static func tsv(_ report: RunReport) -> String {
+    var text = "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\n"
+    for level in report.levels {
+      for item in level.items {
+        let fields = [
+          "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)", NumberText.threeDigits(item.radius ?? 0),
+          item.isCorrect ? "1" : "0", item.seconds.map(clock) ?? "", "\(item.hits)", "\(item.draws)", "\(level.sigma)",
+        ]
+        text += fields.joined(separator: "\t") + "\n"
+      }
+    }
+    return text
+  }
+
+  /// Every certificate with up to 17 digits, rounded toward zero, and what it was computed from.
+  package static func csv(_ report: RunReport) -> String {
+    var text = "sigma,idx,label,predict,radius,correct,abstain,p_lower,n_a,n,alpha,time_seconds\n"
+    for level in report.levels {
+      for item in level.items {
+        let fields = [
+          "\(level.sigma)", "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)",
+          NumberText.down17(item.radius ?? 0), item.isCorrect ? "1" : "0", item.radius == nil ? "1" : "0",
+          NumberText.down17(item.pLower), "\(item.hits)", "\(item.draws)", "\(report.settings.alpha)",
+          item.seconds.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
+        ]
+        text += fields.joined(separator: ",") + "\n"
+      }
+    }
+    return text
+  }
+
+  /// The run's facts and every certificate; numbers read back to the same doubles.
+  package static func json(_ report: RunReport) -> String {
+    let settings = report.settings
+    let levels = report.levels.map { level in
+      JSONText.object([
+        ("sigma", "\(level.sigma)"), ("m", level.m.map { "\($0)" } ?? "null"), ("slack", JSONText.number(level.slack)),
+        ("table_sha256", level.tableDigest.map(JSONText.string) ?? "null"), ("planned", "\(level.planned)"),
+        ("finished", "\(level.items.count)"),
+        ("certificates", JSONText.array(level.items.map(certificate), indent: "    ")),
+      ])
+    }
+    let run = JSONText.object([
+      ("run", JSONText.string(report.name)), ("run_id", "\(report.runID)"),
+      ("checkpoint", JSONText.string(report.checkpoint.name)),
+      ("checkpoint_sha256", JSONText.string(report.checkpoint.digest)),
+      ("dataset", JSONText.string(report.images.dataset)), ("dataset_sha256", JSONText.string(report.images.digest)),
+      ("subset", JSONText.string(report.images.subset)), ("n0", "\(settings.n0)"), ("n", "\(settings.n)"),
+      ("alpha", "\(settings.alpha)"), ("mode", JSONText.string(settings.mode)),
+      ("sampler", JSONText.string(settings.sampler.rawValue)), ("seed", "\(settings.seed)"),
+      ("numerics", "[" + settings.numerics.map(JSONText.string).joined(separator: ", ") + "]"),
+      ("guarantee", JSONText.array(Guarantee(report).paragraphs.map(JSONText.string), indent: "  ")),
+      ("levels", JSONText.array(levels, indent: "  ")),
+    ])
+    return run + "\n"
+  }
+
+  private static func certificate(_ item: RunReport.Item) -> String {
+    JSONText.object([
+      ("idx", "\(item.imageIndex)"), ("label", "\(item.label)"), ("predict", item.predicted.map { "\($0)" } ?? "null"),
+      ("top_class", "\(item.topClass)"), ("radius", JSONText.number(item.radius ?? 0)),
+      ("correct", "\(item.isCorrect)"), ("abstain", "\(item.radius == nil)"), ("p_lower", JSONText.number(item.pLower)),
+      ("n_a", "\(item.hits)"), ("n", "\(item.draws)"), ("time_seconds", item.seconds.map(JSONText.number) ?? "null"),
+    ])
+  }
+
+  /// h:mm:ss.ffffff, as the published logs print a duration.
+  static func clock(_ seconds: Double) -> String {
+    let micros = Int((seconds * 1e6).rounded())
+    func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+    let fraction = String(micros % 1_000_000)
+    let whole = micros / 1_000_000
+    return "\(whole / 3600):\(two(whole / 60 % 60)):\(two(whole % 60))."
+      + String(repeating: "0", count: 6 - fraction.count) + fraction
+  }
+}
+
+/// JSON in a fixed order, so that equal reports are equal bytes.
+enum JSONText {
+  static func object(_ members: [(String, String)]) -> String {
+    "{" + members.map { "\(string($0)): \($1)" }.joined(separator: ", ") + "}"
+  }
+
+  /// One element per line.
+  static func array(_ elements: [String], indent: String) -> String {
+    elements.isEmpty ? "[]" : "[\n" + elements.map { indent + $0 }.joined(separator: ",\n") + "]"
+  }
+
+  /// The shortest decimal that reads back as the double.
+  static func number(_ value: Double) -> String { value == 0 ? "0" : "\(value)" }
+
+  static func string(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\t": out += "\\t"
+      case _ where scalar.value < 0x20:
+        let hex = String(scalar.value, radix: 16)
+        out += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out + "\""
+  }
+}

@@ -1,0 +1,79 @@
+internal import Smoothing
+
+/// What a run's certificates promise and what they do not, in the words every report prints.
+package struct Guarantee: Sendable {
+  /// One paragraph each; the first is the promise, the others its limits.
+  package let paragraphs: [String]
+
+  package init(_ report: RunReport) {
+    let settings = report.settings
+    let alpha = settings.alpha
+    let confidence = NumberText.confidence(failure: alpha)
+    var paragraphs = [
+      "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, "
+        + "the run abstains or its certificate is true, which is that the smoothed classifier returns the certified class "
+        + "for every image within the certified L2 radius. Distances are measured on the image as fed to the model (after "
+        + "resize and crop), in the [0, 1] pixel range.",
+      "Not simultaneous over images: at alpha \(alpha), up to one image in \(NumberText.oneIn(alpha)) may carry a false "
+        + "certificate on average.",
+    ]
+    switch settings.sampler {
+    case .grid:
+      let slack = report.levels.map(\.slack).max() ?? 0
+      paragraphs.append(
+        "Noise: grid. Integers up to one float32 division, so that the certificate covers floating-point arithmetic: "
+          + "the classifier certified is the one these workers compute. The sampler's total variation, at most "
+          + "\(NumberText.roundedUp(slack)) per draw, is subtracted from every lower bound.")
+    case .gaussian:
+      paragraphs.append(
+        "Noise: gaussian, float32 normals as in the literature. Sound in real arithmetic only: the rounding of pixel "
+          + "plus noise is not covered.")
+    }
+    paragraphs.append(
+      "Assumed: the generator's bits behave as fair coins chosen independently of model and images.")
+    if report.otherRuns > 0 {
+      let runs = report.otherRuns == 1 ? "1 other run" : "\(report.otherRuns) other runs"
+      paragraphs.append(
+        "\(runs) certified the same checkpoint on the same images at one of these sigmas. Choosing among runs after "
+          + "seeing them voids the probability stated here.")
+    }
+    self.paragraphs = paragraphs
+  }
+}
+
+extension NumberText {
+  /// 1 - alpha with as many digits as it takes: 0.999 for 0.001.
+  static func confidence(failure alpha: ExactDecimal) -> String {
+    for places in 1...15 {
+      let text = fixed(1 - alpha.value, places: places, towardZero: false)
+      if let shown = ExactDecimal(text), abs(1 - shown.value - alpha.value) <= 1e-9 * alpha.value { return text }
+    }
+    return "1 − \(alpha)"
+  }
+
+  /// 1/alpha as a whole number.
+  static func oneIn(_ alpha: ExactDecimal) -> String { grouped(Int((1 / alpha.value).rounded())) }
+
+  /// A small positive number with three significant digits, rounded up.
+  static func roundedUp(_ value: Double) -> String {
+    guard value > 0 else { return "0" }
+    var text = "\(value)"
+    for scale in [1.0, 1.005, 1.01] {
+      text = threeDigits(value * scale)
+      if let shown = ExactDecimal(text), !shown.isBelow(value) { return text }
+    }
+    return text
+  }
+
+  /// Digits in groups of three: 100,000.
+  static func grouped(_ number: Int) -> String {
+    var digits = String(number.magnitude)
+    var groups: [String] = []
+    while digits.count > 3 {
+      groups.insert(String(digits.suffix(3)), at: 0)
+      digits.removeLast(3)
+    }
+    groups.insert(digits, at: 0)
+    return (number < 0 ? "-" : "") + groups.joined(separator: ",")
+  }
+}
