@@ -16,7 +16,7 @@ func checkCheckpoint(_ context: GoldenContext, _ subject: String, _ check: inout
       if let first = comparison.differing.first { check.skip(file.key, "the first difference is at \(first)") }
       check.absolute("\(file.key) sums", [comparison.sumError], [0], 1e-12)
       if let members = file.value.members, members.contains(where: { $0.key.hasSuffix("patch_embed.proj.weight") }) {
-        try checkImport(archive, file, config, &check)
+        try checkImport(path, file, config, &check)
       }
     } catch {
       throw GoldenError("\(file.key): \(error)")
@@ -25,11 +25,11 @@ func checkCheckpoint(_ context: GoldenContext, _ subject: String, _ check: inout
 }
 
 /// What the importer makes of a network's file: configuration from shapes, and every tensor under its plain name.
-private func checkImport(_ archive: TorchArchive, _ file: JSON.Member, _ config: JSON, _ check: inout GoldenCheck)
+private func checkImport(_ path: String, _ file: JSON.Member, _ config: JSON, _ check: inout GoldenCheck)
   throws
 {
   let importer = CheckpointImporter(heads: try config.requireInt("num_heads"), finalNorm: false, levels: 81)
-  let checkpoint = try importer.read(archive, file: file.key).checkpoint
+  let checkpoint = try importer.read(path: path).checkpoint
   let c = checkpoint.configuration
   check.exact(
     "\(file.key) configuration",
