@@ -21,9 +21,9 @@ struct DataTests {
     }
     switch scheme {
     case .framework:
-      fills("blocks.0.mlp.fc2.weight", 1 / 128.0.squareRoot())
-      fills("blocks.1.attn.qkv.weight", 1 / 32.0.squareRoot())
-      fills("patch_embed.proj.weight", 1 / 48.0.squareRoot())
+      fills("blocks.0.mlp.fc2.weight", 1 / (128 as Float).squareRoot())
+      fills("blocks.1.attn.qkv.weight", 1 / (32 as Float).squareRoot())
+      fills("patch_embed.proj.weight", 1 / (48 as Float).squareRoot())
       #expect(largest("blocks.0.mlp.fc2.bias") > 0.5 / Float(128).squareRoot())
     case .moco:
       fills("blocks.0.mlp.fc2.weight", (6 / 160.0 as Float).squareRoot())
@@ -31,7 +31,7 @@ struct DataTests {
       fills("patch_embed.proj.weight", (6 / 80.0 as Float).squareRoot())
       #expect(largest("blocks.0.mlp.fc2.bias") == 0 && largest("patch_embed.proj.bias") == 0)
     }
-    fills("projection_head.3.weight", 1 / 24.0.squareRoot())
+    fills("projection_head.3.weight", 1 / (24 as Float).squareRoot())
     #expect(state["projection_head.1.running_var"]!.values.allSatisfy { $0 == 1 })
     #expect(state["blocks.0.norm1.weight"]!.values.allSatisfy { $0 == 1 })
     #expect(largest("cls_token") < 1e-5 && largest("cls_token") > 0)
