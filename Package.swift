@@ -119,7 +119,7 @@ let package = Package(
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
     tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
-    tests("ComputeTests", ["ComputeCPU", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
+    tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport"]),
