@@ -21,8 +21,8 @@ struct NoiseLevelsTests {
     for i in 0..<count {
       let root = pow(80, 1 / 7.0) + Double(i) / Double(count - 1) * (pow(0.002, 1 / 7.0) - pow(80, 1 / 7.0))
       let exact = Float(pow(root, 7))
-      // One rounding of v is seven of v⁷.
-      #expect(abs(grid.levels[i] - exact) <= 24 * exact.ulp)
+      // v is a difference of terms near 1.9, whose rounding grows sevenfold, and more where v is small.
+      #expect(abs(grid.levels[i] - exact) <= 48 * exact.ulp)
       #expect(abs(grid.search[i] - exact) <= 12 * exact.ulp)
       if i > 0 { #expect(grid.levels[i] < grid.levels[i - 1] && grid.search[i] < grid.search[i - 1]) }
     }
