@@ -43,7 +43,6 @@ let package = Package(
   targets: [
     // Floor 0: C. System libraries and our own kernels.
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CCodecs", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev", "libpng-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .target(
@@ -72,7 +71,7 @@ let package = Package(
     room("Database", ["CLibPQ", logging]),
 
     // Floor 4: a device, the training loop, every SQL statement.
-    room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels", "COpenBLAS"]),
+    room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
     room("Migrations", ["Database", "CCrypto"], path: "migrations", resources: [.embedInCode("sql")]),
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
@@ -119,7 +118,7 @@ let package = Package(
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
     tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
-    tests("ComputeTests", ["ComputeCPU", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
+    tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "Telemetry", "TestSupport", logging]),

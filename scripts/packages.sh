@@ -2,7 +2,7 @@
 # usage: . scripts/packages.sh; require_packages PACKAGE…
 
 # docs/dependencies.md gives a line of reason for each.
-BUILD_PACKAGES="pkg-config libpq-dev libopenblas-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev"
+BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev"
 RUN_PACKAGES="postgresql"
 
 # Installs what is missing: as root, or through sudo where that asks for nothing. Otherwise prints the line and stops.

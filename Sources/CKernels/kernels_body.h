@@ -55,9 +55,13 @@ INLINE float FN(sum)(v16 v) {
 }
 
 INLINE float FN(largest)(v16 v) {
-  float m = v[0];
-  for (int i = 1; i < 16; i++) m = v[i] > m ? v[i] : m;
-  return m;
+  v16 w = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  v = FN(choose)(v > w, v, w);
+  w = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  v = FN(choose)(v > w, v, w);
+  w = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  v = FN(choose)(v > w, v, w);
+  return v[0] > v[1] ? v[0] : v[1];
 }
 
 // e^x for x ≤ 88, 0 below −87.3. Relative error under 2⁻²³.
@@ -290,15 +294,53 @@ static void FN(gelu_backward)(size_t count, const float *x, float *gradient) {
 
 // ---- Attention ------------------------------------------------------------------------------------------------------
 
+// Transposes 16 × 16 floats held in registers: swaps the off-diagonal blocks of side 8, then 4, 2 and 1.
+INLINE void FN(transpose)(v16 x[16]) {
+  UNROLL
+  for (int i = 0; i < 16; i++) {
+    if (i & 8) continue;
+    const v16 a = x[i], b = x[i + 8];
+    x[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    x[i + 8] = __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+  }
+  UNROLL
+  for (int i = 0; i < 16; i++) {
+    if (i & 4) continue;
+    const v16 a = x[i], b = x[i + 4];
+    x[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27);
+    x[i + 4] = __builtin_shufflevector(a, b, 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31);
+  }
+  UNROLL
+  for (int i = 0; i < 16; i++) {
+    if (i & 2) continue;
+    const v16 a = x[i], b = x[i + 2];
+    x[i] = __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    x[i + 2] = __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+  UNROLL
+  for (int i = 0; i < 16; i++) {
+    if (i & 1) continue;
+    const v16 a = x[i], b = x[i + 1];
+    x[i] = __builtin_shufflevector(a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30);
+    x[i + 1] = __builtin_shufflevector(a, b, 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31);
+  }
+}
+
 // [tokens, width] rows to panels of 16 tokens, [⌈tokens/16⌉][width][16]: the transpose as a product's B.
 INLINE void FN(pack_tokens)(long tokens, long width, const float *x, long x_row, float *panels) {
-  for (long t0 = 0; t0 < tokens; t0 += 16, panels += 16 * width) {
-    for (long t = 0; t < 16; t++) {
-      if (t0 + t < tokens) {
-        const float *row = x + (t0 + t) * x_row;
-        for (long j = 0; j < width; j++) panels[j * 16 + t] = row[j];
-      } else {
-        for (long j = 0; j < width; j++) panels[j * 16 + t] = 0;
+  for (long t = 0; t < tokens; t += 16, panels += 16 * width) {
+    const long rows = tokens - t < 16 ? tokens - t : 16;
+    for (long j = 0; j < width; j += 16) {
+      v16 block[16];
+      UNROLL
+      for (int i = 0; i < 16; i++) {
+        block[i] = i < rows ? FN(load)(x + (t + i) * x_row + j, width - j) : (v16){0};
+      }
+      FN(transpose)(block);
+      const long columns = width - j < 16 ? width - j : 16;
+      UNROLL
+      for (int i = 0; i < 16; i++) {
+        if (i < columns) *(v16 *)(panels + (j + i) * 16) = block[i];
       }
     }
   }

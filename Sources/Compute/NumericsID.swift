@@ -7,11 +7,11 @@ package struct NumericsID: Sendable, Hashable, Codable, CustomStringConvertible 
   package var backend: String
   /// `f32`, `tf32`, `bf16`, …
   package var precision: String
-  /// Kernel library, its version and the code path it chose, for example `openblas-0.3.21-Haswell`.
+  /// Kernel library, its version and the code path it chose, where that matters, for example `rrcm-kernels-1`.
   package var library: String
-  /// Instruction set our own kernels chose, for example `avx512`.
+  /// Instruction set, for example `avx512`; or the arithmetic that several sets share to the bit, for example `fma16`.
   package var simd: String
-  /// Samples computed together. Batches are padded to this size, so it is part of the arithmetic.
+  /// Samples whose arithmetic is shared: the size batches are padded to, or 1 where a sample does not notice its batch.
   package var batch: Int
   /// Device class: the machine architecture for CPUs, the compute capability for GPUs.
   package var device: String
