@@ -21,8 +21,8 @@ package struct RRCM: AsyncParsableCommand {
       """,
     version: Software.version,
     subcommands: [
-      Up.self, Down.self, Status.self, RunCommand.self, DatasetCommand.self, CheckpointCommand.self, 
-      Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
+      Up.self, Down.self, Status.self, RunCommand.self, DatasetCommand.self, CheckpointCommand.self, Export.self,
+      ReportCommand.self, Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
       AggregatorCommand.self, Migrate.self,
     ])
 

@@ -41,6 +41,19 @@ package struct DatasetSelection: Sendable, Hashable, Codable {
   /// An explicit list of image indices instead; nil for none.
   package var indices: [Int]?
 
+  /// How the images were chosen, for people: `heldout, stride 20, first 500`.
+  package var summary: String {
+    var parts = [split]
+    if let indices {
+      parts.append("list of \(indices.count)")
+    } else {
+      parts.append(every > 1 ? "stride \(every)" : "all")
+      if offset > 0 { parts.append("from \(offset)") }
+    }
+    if let limit { parts.append("first \(limit)") }
+    return parts.joined(separator: ", ")
+  }
+
   /// The chosen indices out of a split's, in order.
   ///
   /// - Throws: `RunFileError` when an explicit index is not in the split, or nothing is left.

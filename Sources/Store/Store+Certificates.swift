@@ -152,6 +152,11 @@ extension Store {
     try await connection.rows(PackageResources.results_sql, [.int(id)]).map { try ResultRow($0) }
   }
 
+  /// How many other runs certify the same images with the same checkpoint at one of the same noise levels.
+  package func otherRuns(like id: Int64) async throws -> Int {
+    Int(try await connection.rows(PackageResources.other_runs_sql, [.int(id)])[0].int("runs"))
+  }
+
   /// Workers that are alive, or were within the hour.
   package func workers() async throws -> [Row] { try await connection.rows(PackageResources.worker_health_sql) }
 
