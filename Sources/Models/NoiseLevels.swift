@@ -71,15 +71,26 @@ package struct NoiseLevels: Sendable, Hashable {
 /// where the width is odd (spec 2.2).
 ///
 /// Frequencies f_j = exp(−ln(10000)·j/h) and products s·f_j are float32, as in the authors' code: |s| reaches 1554, so
-/// their rounding shows in the fourth decimal.
+/// their rounding shows in the fourth decimal, and three training steps carry it into the third of a loss.
 package func timeEmbedding(_ s: Float, width: Int) -> [Float] {
   let half = width / 2
   var embedding = [Float](repeating: 0, count: width)
   for j in 0..<half {
     let exponent = Float(j) * Float(-log(10000.0)) / Float(half)
-    let argument = Double(s * Float(exp(Double(exponent))))
+    let argument = Double(s * referenceExponential(exponent))
     embedding[j] = Float(cos(argument))
     embedding[half + j] = Float(sin(argument))
   }
   return embedding
+}
+
+/// e^x rounded to float32 with an error up to 0.53 units in the last place: e^x ≈ 2^(k/128)·(1 + r + r²/2).
+///
+/// The authors' library evaluates it so. Of 394 frequencies whose rounding the reference time embeddings reveal this gives
+/// every one; the correctly rounded exponential misses five.
+private func referenceExponential(_ x: Float) -> Float {
+  let step = log(2.0) / 128
+  let k = (Double(x) / step).rounded()
+  let r = Double(x) - k * step
+  return Float(exp2(k / 128) * (1 + r + r * r / 2))
 }

@@ -28,13 +28,13 @@ struct ClassifierTests {
       let inputs = zip(x, noise).map { $0 + Float(v) * $1 }
       let logits = try classifier.logits(inputs: inputs, count: 4, noiseLevel: v)
       let error = largestDifference(logits, golden["logits_\(tag)_noiseaug\(text)"])
-      #expect(error < 2e-4, "\(tag) noise \(text): \(error)")
+      #expect(error < 2e-5, "\(tag) noise \(text): \(error)")
     }
     for (text, sigma) in [("0.25", 0.25), ("0.5", 0.5), ("1.0", 1)] {
       let inputs = zip(x01, noise).map { ($0 + Float(sigma) * $1 - 0.5) / 0.5 }
       let logits = try classifier.logits(inputs: inputs, count: 4, noiseLevel: 2 * sigma)
       let error = largestDifference(logits, golden["certify_logits_\(tag)_sigma\(text)"])
-      #expect(error < 2e-4, "\(tag) sigma \(text): \(error)")
+      #expect(error < 2e-5, "\(tag) sigma \(text): \(error)")
     }
   }
 

@@ -39,15 +39,15 @@ struct NetworkTests {
     let network = try device(threads: 2).makeNetwork(c, state: try Golden("model_\(name)").state)
     let (inputs, times) = (golden["model_input"], golden["rescaled_t"])
     let evaluated = try network.forward(inputs: inputs, times: times, options: .init(projector: .runningStatistics))
-    #expect(largestDifference(evaluated.encoder, golden["cls"]) < 2e-4)
-    #expect(largestDifference(evaluated.projection!, golden["proj_eval"]) < 2e-4)
+    #expect(largestDifference(evaluated.encoder, golden["cls"]) < 2e-5)
+    #expect(largestDifference(evaluated.projection!, golden["proj_eval"]) < 2e-5)
     let raw = try network.forward(
       inputs: golden["x"], times: golden["raw_timesteps"], options: .init(projector: .runningStatistics))
-    #expect(largestDifference(raw.encoder, golden["raw_cls"]) < 2e-4)
-    #expect(largestDifference(raw.projection!, golden["raw_proj_eval"]) < 2e-4)
+    #expect(largestDifference(raw.encoder, golden["raw_cls"]) < 2e-5)
+    #expect(largestDifference(raw.projection!, golden["raw_proj_eval"]) < 2e-5)
     let trained = try network.forward(inputs: inputs, times: times, options: .init(projector: .batchStatistics))
     #expect(bits(trained.encoder) == bits(evaluated.encoder))
-    #expect(largestDifference(trained.projection!, golden["proj_train"]) < 2e-4)
+    #expect(largestDifference(trained.projection!, golden["proj_train"]) < 2e-5)
     let state = network.state()
     for norm in [1, 4] {
       for buffer in ["running_mean", "running_var", "num_batches_tracked"] {
