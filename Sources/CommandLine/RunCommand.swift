@@ -11,7 +11,7 @@ struct RunCommand: AsyncParsableCommand {
 
   struct Submit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Check run files and submit them; later files may name the checkpoints of earlier ones.",
+      abstract: "Check run files and submit them; together they may name each other's checkpoints.",
       discussion: """
         rrcm run submit configs/quickstart/certify.yaml
         rrcm run submit pretrain.yaml finetune.yaml certify.yaml --watch
@@ -40,6 +40,8 @@ struct RunCommand: AsyncParsableCommand {
         }
       }
       guard problems.isEmpty else { throw RunFileError(problems) }
+      // What makes a checkpoint goes before what uses it, whatever the order of the files.
+      specs.sort { RunSpec.Kind.allCases.firstIndex(of: $0.kind)! < RunSpec.Kind.allCases.firstIndex(of: $1.kind)! }
       let store = try await Context().store("submit")
       var submission = Submission(store: store, software: Software.version)
       let prepared = try await submission.prepare(specs)

@@ -49,7 +49,7 @@ package actor ComputeEngine {
   package func load(checkpoint digest: String) throws -> Standing {
     let classifier = try classifier(digest)
     let configuration = classifier.configuration
-    let count = min(classifier.numerics.batch, 16)
+    let count = 16
     let inputs = RandomStream(seed: 0, purpose: "canary").normals(count: count * configuration.imageElements, at: 0)
     let logits = try classifier.logits(inputs: inputs, count: count, noiseLevel: 0.5)
     return Standing(
