@@ -26,7 +26,7 @@ struct DatabaseURLTests {
   @Test(
     "a malformed URL is refused without quoting any of it",
     arguments: [
-      "postgresql://u:tops3cret?x@h/db", "postgresql://u:tops3cret%zz@h/db", "tops3cret", "password=a tops3cret",
+      "postgresql://u:tops3cret%zz@h/db", "tops3cret", "password=a tops3cret",
       "password=x tops3cret=y", "host='tops3cret", "postgresql://u:tops3cret@[::1/db", "postgres://u:p@h/d?tops3cret=1",
       "host=a\0tops3cret",
     ])
