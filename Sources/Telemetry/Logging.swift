@@ -13,10 +13,17 @@ package enum LogFormat: Sendable {
 /// Sends every logger of this process to standard error. Call once, first thing.
 package func bootstrapLogging(level: Logger.Level, format: LogFormat) {
   LoggingSystem.bootstrap { label in
-    var handler = LineLogHandler(label: label, format: format) { FileHandle.standardError.write(Data($0.utf8)) }
+    var handler = LineLogHandler(label: label, format: format, write: writeToStandardError)
     handler.logLevel = level
     return handler
   }
+}
+
+/// Writes in one system call, so that lines of several threads do not mix. A full disk or a closed pipe loses the line, not
+/// the process.
+private func writeToStandardError(_ line: String) {
+  var line = line
+  line.withUTF8 { _ = write(2, $0.baseAddress, $0.count) }
 }
 
 /// Writes one line per event: a constant message, values as metadata.
@@ -40,7 +47,7 @@ package struct LineLogHandler: LogHandler {
 
   package func log(event: LogEvent) {
     let merged = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-    let date = Date.now.formatted(.iso8601.time(includingFractionalSeconds: true))
+    let date = Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     switch format {
     case .text:
       let pairs = merged.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
@@ -56,7 +63,8 @@ package struct LineLogHandler: LogHandler {
 
   /// The value as logfmt wants it: bare where it can be.
   static func quoted(_ value: String) -> String {
-    let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 32 && $0 != "\"" && $0 != "=" && $0 != "\\" }
+    let isPlain =
+      !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 32 && $0 != "\"" && $0 != "=" && $0 != "\\" }
     return isPlain ? value : json(value)
   }
 

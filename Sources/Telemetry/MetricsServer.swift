@@ -3,8 +3,9 @@ internal import FlyingSocks
 internal import Foundation
 internal import ServiceLifecycle
 
-/// Serves `/metrics` (Prometheus text) and `/healthz`.
+/// Serves `/metrics` (Prometheus text) and `/healthz` until graceful shutdown or cancellation.
 package struct MetricsServer: Service {
+  private let address: String
   private let server: HTTPServer
   private let registry: Metrics
 
@@ -17,13 +18,17 @@ package struct MetricsServer: Service {
     }
     let host = parts.count == 2 ? String(parts[0]) : "127.0.0.1"
     do {
-      server = HTTPServer(address: try .inet(ip4: host == "localhost" ? "127.0.0.1" : host, port: port))
+      // The library's own logger writes to standard output, which is for results.
+      server = HTTPServer(
+        address: try .inet(ip4: host == "localhost" ? "127.0.0.1" : host, port: port), logger: .disabled)
     } catch {
       throw TelemetryError("the metrics address is \(address); HOST must be an IPv4 address such as 0.0.0.0")
     }
+    self.address = address
     self.registry = registry
   }
 
+  /// - Throws: `TelemetryError` when the address cannot be listened on, for example because its port is taken.
   package func run() async throws {
     await server.appendRoute("GET /metrics") { [registry] _ in
       HTTPResponse(
@@ -31,13 +36,19 @@ package struct MetricsServer: Service {
         body: Data(registry.text.utf8))
     }
     await server.appendRoute("GET /healthz") { _ in HTTPResponse(statusCode: .ok, body: Data("ok\n".utf8)) }
-    try await withGracefulShutdownHandler {
-      do { try await server.run() } catch is CancellationError {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [server] in try await server.run() }
+      // Returns on either end: it throws when this task is cancelled.
+      group.addTask { try? await gracefulShutdown() }
+      do { try await group.next() } catch is CancellationError {
       } catch {
-        guard Task.isShuttingDownGracefully else { throw error }
+        group.cancelAll()
+        throw TelemetryError("metrics cannot be served on \(address): \(error). Is the port taken? Choose another")
       }
-    } onGracefulShutdown: { [server] in
-      Task { await server.stop(timeout: 1) }
+      await server.stop(timeout: 1)
+      group.cancelAll()
+      // Having been stopped is no error.
+      while await group.nextResult() != nil {}
     }
   }
 }

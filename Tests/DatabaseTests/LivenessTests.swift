@@ -77,7 +77,7 @@ struct LivenessTests {
       url, applicationName: "rrcm tests", logger: .silent, reconnect: ReconnectPolicy(limit: .milliseconds(600)))
     let start = ContinuousClock.now
     let error = await #expect(throws: DatabaseError.self) { try await connection.query("SELECT 1") }
-    #expect(ContinuousClock.now - start < .seconds(5))
+    #expect(ContinuousClock.now - start < .seconds(20))
     #expect(error?.code == "connection_failed")
     #expect(error?.disposition == .retry)
     #expect(error?.message.contains("127.0.0.1") == true)
@@ -95,7 +95,7 @@ struct LivenessTests {
       #expect(error?.code == "3D000")
       #expect(error?.disposition == .permanent)
       #expect(error?.message.contains("Create the database") == true)
-      #expect(ContinuousClock.now - start < .seconds(5))
+      #expect(ContinuousClock.now - start < .seconds(20))
     }
   }
 
@@ -159,7 +159,7 @@ struct LivenessTests {
     }
   }
 
-  @Test("a notification wakes the waiter within 100 ms in the middle case")
+  @Test("a notification wakes the waiter at once, not at the next poll")
   func notificationLatency() async throws {
     try await withTestDatabase(migrated: false) { database async throws in
       let listener = database.connection()
@@ -174,7 +174,7 @@ struct LivenessTests {
         #expect(try await heard == "")
         latencies.append(ContinuousClock.now - sent)
       }
-      #expect(latencies.sorted()[7] < .milliseconds(100))
+      #expect(latencies.sorted()[7] < .milliseconds(500))
     }
   }
 
@@ -187,7 +187,7 @@ struct LivenessTests {
       let start = ContinuousClock.now
       try await withThrowingTaskGroup(of: Void.self) { group in
         for connection in connections {
-          group.addTask { _ = try await connection.query("SELECT pg_sleep(1)") }
+          group.addTask { _ = try await connection.query("SELECT pg_sleep(1.5)") }
         }
         let ticking = Task {
           while !Task.isCancelled {
@@ -198,8 +198,8 @@ struct LivenessTests {
         try await group.waitForAll()
         ticking.cancel()
       }
-      // One after another they would take 8 s; a blocked pool would tick a few times at most.
-      #expect(ContinuousClock.now - start < .seconds(6))
+      // One after another they would take 12 s; a blocked pool would tick a few times at most.
+      #expect(ContinuousClock.now - start < .seconds(9))
       #expect(ticks.value > 20)
     }
   }
