@@ -369,7 +369,7 @@ def write_pretrain(tag, name, cfg, m, g, *, lr, wd, schedule, warmup, clip, ema,
         config["steps"].append(dict(
             step=k, num_scales=n, index=i, t=t, t2=t2, t0=t0, lr=now, target_ema_rate=rate, nnet_ema_rate=ema_rate,
             clip_applied=clips, clip_max_norm=clip, grad_norm_before_clip=float(norm), contrast_view1_online=floats(l1),
-            contrast_view2_online=floats(l2), consistency=floats(l3), loss_per_sample=floats(loss), loss=float(loss.mean())))
+            contrast_view2_online=floats(l2), consistency=floats(l3), loss_per_sample=floats(loss), loss=float(loss.detach().mean())))
     text(tag, config)
     tensors(f"{tag}_data", data)
     tensors(f"{tag}_nnet_after", online)
@@ -429,7 +429,7 @@ def write_finetune(tag, name, cfg, m, g, *, layernorm, frozen_head, soft, noise_
             tensors(f"{tag}_grads_step0", {key: v.grad for key, v in everything.items() if v.grad is not None})
         optimizer.step()
         data |= {f"x_{k}": x, f"y_{k}": y, f"noise_{k}": noise, f"logits_{k}": logits}
-        config["steps"].append(dict(step=k, ce=float(ce), consistency=float(con.mean()), loss=float(loss),
+        config["steps"].append(dict(step=k, ce=float(ce.detach()), consistency=float(con.detach().mean()), loss=float(loss.detach()),
                                     kl_per_sample=floats(kl), entropy_per_sample=floats(entropy)))
     text(tag, config)
     tensors(f"{tag}_data", data)

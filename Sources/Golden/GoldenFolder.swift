@@ -76,21 +76,21 @@ final class GoldenFolder {
   }
 
   private func configuration(of tensors: GoldenTensors) throws -> ViTConfiguration {
-    let patch = try tensors["patch_embed.proj.weight"].shape
-    let positions = try tensors["pos_embed"].shape
-    guard patch.count == 4, positions.count == 3, positions[1] > 2 else {
-      throw GoldenError("\(tensors.file): patch_embed.proj.weight and pos_embed do not have the shapes of a model")
+    let patch = try tensors.tensor("patch_embed.proj.weight", shape: [nil, nil, nil, nil]).shape
+    let positions = try tensors.tensor("pos_embed", shape: [1, nil, patch[0]]).shape
+    guard positions[1] > 2 else {
+      throw GoldenError("\(tensors.file): pos_embed has \(positions[1]) tokens; 2 and at least one patch are needed")
     }
     let side = Int(Double(positions[1] - 2).squareRoot().rounded())
     let width = patch[0]
     let depth = tensors.names.count { $0.hasPrefix("blocks.") && $0.hasSuffix(".attn.qkv.weight") }
-    let hidden = try tensors["blocks.0.mlp.fc1.weight"].shape[0]
+    let hidden = try tensors.tensor("blocks.0.mlp.fc1.weight", shape: [nil, width]).shape[0]
     let hasProjector = tensors.names.contains("projection_head.0.weight")
     return ViTConfiguration(
       imageSize: side * patch[3], patchSize: patch[3], channels: patch[1], width: width, depth: depth, heads: 1,
       mlpRatio: hidden / max(1, width),
-      projectorHidden: hasProjector ? try tensors["projection_head.0.weight"].shape[0] : 0,
-      projectorOutput: hasProjector ? try tensors["projection_head.6.weight"].shape[0] : 0)
+      projectorHidden: hasProjector ? try tensors.tensor("projection_head.0.weight", shape: [nil, nil]).shape[0] : 0,
+      projectorOutput: hasProjector ? try tensors.tensor("projection_head.6.weight", shape: [nil, nil]).shape[0] : 0)
   }
 
   private func heads(of configuration: ViTConfiguration, file: String) throws -> Int {
@@ -150,14 +150,23 @@ struct GoldenTensors {
     return (tensor.shape, values)
   }
 
-  /// A tensor of a known shape; nil lengths may be anything.
+  /// A tensor of a known shape; nil lengths may be anything but 0.
   func tensor(_ name: String, shape: [Int?]) throws -> Tensor {
     let tensor = try self[name]
-    guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $1 == nil || $0 == $1 }) else {
+    guard tensor.shape.count == shape.count, zip(tensor.shape, shape).allSatisfy({ $0 > 0 && ($1 == nil || $0 == $1) })
+    else {
       let wanted = shape.map { $0.map(String.init) ?? "any" }.joined(separator: ", ")
       throw GoldenError("\(file): \(name) has shape \(tensor.shape); [\(wanted)] is needed")
     }
     return tensor
+  }
+}
+
+extension StateDict {
+  /// The values of a tensor of ours; none when there is no such tensor or it has another shape than the reference.
+  func values(_ name: String, like reference: Tensor) -> [Float] {
+    guard let tensor = self[name], tensor.shape == reference.shape else { return [] }
+    return tensor.values
   }
 }
 
@@ -188,7 +197,12 @@ extension JSON {
     }
   }
 
-  func requireInts(_ key: String) throws -> [Int] { try requireDoubles(key).map { Int($0) } }
+  func requireInts(_ key: String) throws -> [Int] {
+    try requireDoubles(key).map { value in
+      guard let whole = Int(exactly: value) else { throw GoldenError("\"\(key)\" holds \(value), which is no integer") }
+      return whole
+    }
+  }
 
   /// Nil where the member is missing or null.
   func optional(_ key: String) -> JSON? { self[key].flatMap { $0 == .null ? nil : $0 } }

@@ -70,7 +70,8 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
       let gradients = try context.folder.tensors(subject + "_grads_step0.safetensors")
       let ours = network.gradients()
       for name in gradients.names {
-        check.rms("gradient \(name)", ours[plain(name)]?.values ?? [], try gradients[name].values, 1e-4)
+        check.rms(
+          "gradient \(name)", ours.values(plain(name), like: try gradients[name]), try gradients[name].values, 1e-4)
       }
     }
   }
@@ -79,7 +80,7 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
   let ours = network.state()
   for name in after.names {
     check.parameters(
-      "after \(name)", ours[plain(name)]?.values ?? [], try after[name].values, share: 0.001,
+      "after \(name)", ours.values(plain(name), like: try after[name]), try after[name].values, share: 0.001,
       reach: 2 * configuration.learningRate * Double(steps.count))
   }
 }

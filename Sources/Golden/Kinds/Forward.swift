@@ -68,7 +68,7 @@ func checkForward(_ context: GoldenContext, _ subject: String, _ check: inout Go
   let prefix = "after_train_forward."
   for tensor in file.names where tensor.hasPrefix(prefix) {
     let reference = try file[tensor].values
-    let ours = after[String(tensor.dropFirst(prefix.count))]?.values ?? []
+    let ours = after.values(String(tensor.dropFirst(prefix.count)), like: try file[tensor])
     if tensor.hasSuffix("num_batches_tracked") {
       check.exact(tensor, ours, reference)
     } else {

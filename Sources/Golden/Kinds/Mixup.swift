@@ -6,6 +6,7 @@ func checkMixup(_ context: GoldenContext, _ subject: String, _ check: inout Gold
   let file = try context.folder.tensors(subject + ".safetensors")
   let x = try file.tensor("x", shape: [nil, nil, nil, nil])
   let (count, channels, size) = (x.shape[0], x.shape[1], x.shape[2])
+  guard x.shape[3] == size else { throw GoldenError("\(file.file): the images of x are not square") }
   let labels = try file.integers("y")
   guard labels.count == count, labels.allSatisfy({ $0 >= 0 }) else {
     throw GoldenError("\(file.file): y must be \(count) classes")

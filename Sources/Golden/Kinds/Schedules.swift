@@ -6,7 +6,7 @@ import Training
 func checkSchedules(_ context: GoldenContext, _ subject: String, _ check: inout GoldenCheck) throws {
   let json = try context.folder.json(subject + ".json")
   for table in json.optional("sigma_tables")?.members ?? [] {
-    guard let count = Int(table.key), count >= 2 else {
+    guard let count = Int(table.key), 2...1_000_000 ~= count else {
       throw GoldenError("sigma_tables \"\(table.key)\" is no number")
     }
     let grid = NoiseLevels(count: count)
@@ -27,7 +27,7 @@ func checkSchedules(_ context: GoldenContext, _ subject: String, _ check: inout 
     }
   }
   for member in json.members ?? [] where member.key.hasPrefix("nearest_in_") {
-    guard let count = Int(member.key.dropFirst("nearest_in_".count)), count >= 2 else {
+    guard let count = Int(member.key.dropFirst("nearest_in_".count)), 2...1_000_000 ~= count else {
       throw GoldenError("\"\(member.key)\" does not name a number of levels")
     }
     let grid = NoiseLevels(count: count)
@@ -74,14 +74,21 @@ func schedules(_ json: JSON) throws -> (AverageSchedule, LevelSchedule) {
     return mode
   }
   let total = try json.requireInt("total_steps")
+  let (start, end) = (try json.requireInt("start_scales"), try json.requireInt("end_scales"))
+  let decaySteps = json.optional("ema_decay_steps")?.int ?? total
+  guard 1...1_000_000_000 ~= total, 2...1_000_000 ~= start, start...1_000_000 ~= max(start, end), end >= start,
+    decaySteps >= 1
+  else {
+    throw GoldenError(
+      "total_steps \(total), start_scales \(start), end_scales \(end), ema_decay_steps \(decaySteps) make no schedule")
+  }
   return (
     AverageSchedule(
       mode: try mode("target_ema_mode", AverageSchedule.Mode.self),
       sharpness: json.optional("target_ema_A")?.double ?? 10, start: try json.requireDouble("start_ema"),
-      end: try json.requireDouble("end_ema"), decaySteps: json.optional("ema_decay_steps")?.int ?? total),
+      end: try json.requireDouble("end_ema"), decaySteps: decaySteps),
     LevelSchedule(
-      mode: try mode("scale_mode", LevelSchedule.Mode.self), start: try json.requireInt("start_scales"),
-      end: try json.requireInt("end_scales"), totalSteps: total)
+      mode: try mode("scale_mode", LevelSchedule.Mode.self), start: start, end: end, totalSteps: total)
   )
 }
 
