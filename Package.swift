@@ -126,7 +126,12 @@ let package = Package(
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
     tests("CommandLineTests", ["CommandLine", "TestSupport"]),
-    tests("FleetTests", ["CommandLine", "Store", "Database", "TestSupport"]),
+    tests(
+      "FleetTests",
+      [
+        "CommandLine", "Worker", "Store", "Database", "Artifacts", "Datasets", "Models", "Training", "ComputeCPU",
+        "Compute", "Noise", "Tensors", "TestSupport",
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -62,7 +62,8 @@ struct DatasetCommand: AsyncParsableCommand {
         let store = try await context.store("dataset")
         if let known = try await store.dataset(images.name), known.name == images.name, known.digest != digest {
           throw CommandFailure(
-            "an image set named \"\(images.name)\" with other content is imported (\(known.digest.prefix(12))…); choose another --name")
+            "an image set named \"\(images.name)\" with other content is imported (\(known.digest.prefix(12))…); choose another --name"
+          )
         }
         _ = try await offPool { try artifacts.put(images) }
         try await store.insertDataset(
@@ -162,7 +163,8 @@ struct CheckpointCommand: AsyncParsableCommand {
     var name: String?
     @Option(name: .long, help: "Attention heads.")
     var heads: Int?
-    @Option(name: .long, help: "Whether the final LayerNorm stands before the head: true (ImageNet) or false (CIFAR-10).")
+    @Option(
+      name: .long, help: "Whether the final LayerNorm stands before the head: true (ImageNet) or false (CIFAR-10).")
     var finalNorm: Bool?
     @Option(name: .long, help: "Noise levels in the classifier's grid; 81 for the published checkpoints.")
     var levels: Int?
@@ -182,7 +184,8 @@ struct CheckpointCommand: AsyncParsableCommand {
         let digest = try await offPool { try artifacts.put(checkpoint) }
         try await store.insertCheckpoint(
           digest: digest, name: label, kind: checkpoint.kind.rawValue,
-          configuration: String(decoding: try JSONEncoder().encode(checkpoint.configuration), as: UTF8.self), runID: nil,
+          configuration: String(decoding: try JSONEncoder().encode(checkpoint.configuration), as: UTF8.self),
+          runID: nil,
           source: path)
       }
       var table = OutputTable(["checkpoint", "digest", "kind", "model"])

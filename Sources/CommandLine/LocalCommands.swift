@@ -51,7 +51,8 @@ struct Up: AsyncParsableCommand {
     for (name, arguments) in parts {
       let started = try await processes.start(name, arguments: arguments)
       Console.say(
-        "\(name.padding(toLength: 14, withPad: " ", startingAt: 0)) \(started.isNew ? "started" : "already running"), pid \(started.pid)")
+        "\(name.padding(toLength: 14, withPad: " ", startingAt: 0)) \(started.isNew ? "started" : "already running"), pid \(started.pid)"
+      )
     }
     Console.say("logs           \(context.home)/log")
   }
@@ -114,7 +115,8 @@ struct Status: AsyncParsableCommand {
       parts.add([
         .text("worker"), .text(try row.text("name")), .text(try row.text("state")),
         .text(
-          "\(speed)\(try row.int("leases")) leases, silent \(String(format: "%.0f", try row.double("silent_seconds"))) s"),
+          "\(speed)\(try row.int("leases")) leases, silent \(String(format: "%.0f", try row.double("silent_seconds"))) s"
+        ),
       ])
     }
     for row in try await store.queueDepth() {

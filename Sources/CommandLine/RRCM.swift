@@ -65,7 +65,9 @@ enum ExitStatus: Int32 {
   init?(of error: any Error) {
     switch error {
     case let error as DatabaseError:
-      self = error.code == "connection_failed" || error.code == "cluster_stopped" ? .noDatabase : error.disposition == .retry ? .tryAgain : .failed
+      self =
+        error.code == "connection_failed" || error.code == "cluster_stopped"
+        ? .noDatabase : error.disposition == .retry ? .tryAgain : .failed
     case is RunFileError, is FormatError, is InputProblems, is RadiusTable.Failure: self = .badInput
     case is CommandFailure, is ComputeError, is NoiseError, is LocalError: self = .failed
     default: return nil

@@ -29,7 +29,8 @@ struct Radius: AsyncParsableCommand {
       guard hits == nil, draws == nil, sigma == nil else {
         throw CommandFailure("--input stands alone: hits, draws and sigma come from its columns")
       }
-      let data = input == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: input)
+      let data =
+        input == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: input)
       guard let data else { throw CommandFailure("\(input) cannot be read; check the path and its permissions") }
       guard let text = String(data: data, encoding: .utf8) else {
         throw CommandFailure("\(input) is not UTF-8 text; the table is CSV")
@@ -45,7 +46,8 @@ struct Radius: AsyncParsableCommand {
     case .table:
       Console.out("p_lower  \(NumberText.down17(certificate.pLower))\n")
       Console.out(
-        certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  the bound is not above one half\n")
+        certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  the bound is not above one half\n"
+      )
     default:
       var table = OutputTable(["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])
       table.add([

@@ -32,7 +32,8 @@ struct ReportCommand: AsyncParsableCommand {
     }
     if let html {
       do { try Data(HTMLReport(report).text.utf8).write(to: URL(fileURLWithPath: html), options: .atomic) } catch {
-        throw CommandFailure("\(html) could not be written: \(error.localizedDescription); check folder, rights and space")
+        throw CommandFailure(
+          "\(html) could not be written: \(error.localizedDescription); check folder, rights and space")
       }
     }
   }

@@ -88,7 +88,8 @@ struct RunCommand: AsyncParsableCommand {
       discussion: "rrcm run show quickstart-certify\nrrcm run show 3 --spec > again.yaml")
     @Argument(help: "Number or name of the run.")
     var run: String
-    @Flag(name: .long, help: "Print only the resolved run file (JSON, which is YAML): submit it again to repeat the run.")
+    @Flag(
+      name: .long, help: "Print only the resolved run file (JSON, which is YAML): submit it again to repeat the run.")
     var spec = false
     @OptionGroup var output: OutputOptions
 
@@ -212,7 +213,8 @@ struct ProgressDisplay {
     if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
     let seconds = run.elapsedSeconds.map { String(format: " in %.1f s", $0) } ?? ""
     Console.say(
-      "\(isTerminal ? "" : Date.now.formatted(.iso8601) + " ")\(run.name): \(run.state), \(run.done) of \(run.total) \(run.unit)\(seconds)")
+      "\(isTerminal ? "" : Date.now.formatted(.iso8601) + " ")\(run.name): \(run.state), \(run.done) of \(run.total) \(run.unit)\(seconds)"
+    )
   }
 
   static func line(_ run: RunProgress, metrics: [(name: String, step: Int64, value: Double)]) -> String {

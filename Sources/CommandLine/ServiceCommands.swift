@@ -28,14 +28,16 @@ struct ServiceOptions: ParsableArguments {
 
   func validate() throws {
     guard Logger.Level(rawValue: logLevel) != nil else {
-      throw ValidationError("--log-level is \(logLevel); it must be one of trace, debug, info, notice, warning, error, critical")
+      throw ValidationError(
+        "--log-level is \(logLevel); it must be one of trace, debug, info, notice, warning, error, critical")
     }
     guard ["text", "json"].contains(logFormat) else {
       throw ValidationError("--log-format is \(logFormat); it must be text or json")
     }
     guard beatSeconds > 0, sweepSeconds > 0, deadSeconds >= 2 * beatSeconds else {
       throw ValidationError(
-        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be positive, and the second at least twice the first")
+        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be positive, and the second at least twice the first"
+      )
     }
   }
 
@@ -115,7 +117,8 @@ struct WorkerCommand: AsyncParsableCommand {
 
   struct Start: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Run a worker until SIGTERM, which makes it drain: the chunk in hand is finished, the rest handed back.",
+      abstract:
+        "Run a worker until SIGTERM, which makes it drain: the chunk in hand is finished, the rest handed back.",
       discussion: "rrcm worker start\nrrcm worker start --name node7-a --threads 4 --kinds certify")
     @Option(name: .long, help: "Name to register under; default HOST-PID.")
     var name: String?
@@ -127,6 +130,8 @@ struct WorkerCommand: AsyncParsableCommand {
     var kinds = "pretrain,finetune,certify"
     @Option(name: .long, help: "Chunks per lease; default: about 5 seconds' worth.")
     var leaseChunks: Int?
+    @Option(name: .long, help: "Seconds between stored states from which training resumes.")
+    var snapshotSeconds: Double = 15
     @Flag(name: .long, help: "End once nothing is left to claim.")
     var stopWhenIdle = false
     @OptionGroup var service: ServiceOptions
@@ -138,6 +143,9 @@ struct WorkerCommand: AsyncParsableCommand {
       }
       if let leaseChunks, !(1...1_000_000).contains(leaseChunks) {
         throw ValidationError("--lease-chunks is \(leaseChunks); it must be 1 to 1000000")
+      }
+      guard snapshotSeconds > 0 else {
+        throw ValidationError("--snapshot-seconds is \(snapshotSeconds); it must be positive")
       }
       let known = Set(["pretrain", "finetune", "certify"])
       guard !kindSet.isEmpty, kindSet.isSubset(of: known) else {
@@ -154,9 +162,11 @@ struct WorkerCommand: AsyncParsableCommand {
       let store = try await context.store("worker")
       let pid = ProcessInfo.processInfo.processIdentifier
       let host = ProcessInfo.processInfo.hostName
+      var timings = service.timings
+      timings.snapshotEvery = .seconds(snapshotSeconds)
       let settings = WorkerSettings(
         name: name ?? "\(host)-\(pid)", host: host, pid: pid, software: Software.version, kinds: kindSet, batch: batch,
-        timings: service.timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
+        timings: timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
       let worker = WorkerService(
         store: store, device: try CPUDevice(threads: threads), artifacts: try context.artifacts(), settings: settings,
         logger: logger, metrics: registry)

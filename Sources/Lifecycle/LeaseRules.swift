@@ -10,6 +10,8 @@ package struct FleetTimings: Sendable, Hashable {
   package var pollEvery: Duration = .seconds(2)
   /// Work a lease should hold.
   package var leaseTarget: Duration = .seconds(5)
+  /// Between stored states from which a training job resumes.
+  package var snapshotEvery: Duration = .seconds(15)
   /// A training job without progress for longer is taken back.
   package var jobDeadline: Duration = .seconds(600)
 

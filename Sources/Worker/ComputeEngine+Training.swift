@@ -22,7 +22,8 @@ extension ComputeEngine {
   }
 
   /// Begins a training, or goes on from a snapshot.
-  package func begin(_ spec: RunSpec, datasetDigest: String, checkpointDigest: String?, snapshotDigest: String?) throws {
+  package func begin(_ spec: RunSpec, datasetDigest: String, checkpointDigest: String?, snapshotDigest: String?) throws
+  {
     training = nil
     let images = try imageSet(datasetDigest)
     let chosen = try spec.dataset.choose(from: images.indices(split: spec.dataset.split).map { Int32($0) })

@@ -63,7 +63,8 @@ package actor ComputeEngine {
     let classifier = try classifier(work.checkpointDigest)
     let images = try imageSet(work.datasetDigest)
     guard (0..<images.count).contains(work.imageIndex) else {
-      throw ComputeError("image \(work.imageIndex) is not in image set \(work.datasetDigest), which has \(images.count)")
+      throw ComputeError(
+        "image \(work.imageIndex) is not in image set \(work.datasetDigest), which has \(images.count)")
     }
     let request = ChunkRequest(
       pixels: images.image(work.imageIndex).array, imageIndex: UInt32(work.imageIndex),

@@ -17,7 +17,8 @@ struct WorkerMetrics: Sendable {
     samples = metrics.counter("rrcm_samples_total", help: "Noise samples classified")
     computeSeconds = metrics.counter("rrcm_compute_seconds_total", help: "Seconds spent drawing noise and classifying")
     chunks = metrics.counter("rrcm_chunks_stored_total", help: "Chunks whose votes this worker stored first")
-    duplicates = metrics.counter("rrcm_chunks_duplicate_total", help: "Chunks that were stored already, with equal votes")
+    duplicates = metrics.counter(
+      "rrcm_chunks_duplicate_total", help: "Chunks that were stored already, with equal votes")
     disagreements = metrics.counter(
       "rrcm_chunks_disagreeing_total", help: "Chunks that were stored already, with different votes")
     latePosts = metrics.counter("rrcm_posts_late_total", help: "Posts whose lease had ended; their votes are stored")

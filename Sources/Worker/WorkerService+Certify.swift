@@ -161,7 +161,8 @@ extension WorkerService {
         metadata: ["lease_id": "\(lease.id)", "item_id": "\(lease.itemID)", "chunks": "\(outcome.disagreements)"])
     }
     if !outcome.leaseHeld {
-      logger.notice("a lease had already ended; its votes are stored all the same", metadata: ["lease_id": "\(lease.id)"])
+      logger.notice(
+        "a lease had already ended; its votes are stored all the same", metadata: ["lease_id": "\(lease.id)"])
     }
   }
 }

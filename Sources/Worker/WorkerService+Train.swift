@@ -7,8 +7,6 @@ internal import Store
 extension WorkerService {
   /// A training job's failed attempts before its run has failed.
   private static let attemptLimit = 3
-  /// Between stored states from which a job resumes.
-  private static let snapshotEvery = Duration.seconds(15)
 
   /// Takes a training run's job and works on it until it is done, lost or handed back.
   ///
@@ -42,7 +40,8 @@ extension WorkerService {
   private func advance(_ job: JobLease, _ run: ReadyRun, as identity: WorkerIdentity) async throws -> Outcome {
     let spec = try RunFile.parse(run.spec)
     try await engine.begin(
-      spec, datasetDigest: run.datasetDigest, checkpointDigest: run.checkpointDigest, snapshotDigest: job.snapshotDigest)
+      spec, datasetDigest: run.datasetDigest, checkpointDigest: run.checkpointDigest, snapshotDigest: job.snapshotDigest
+    )
     let reportEvery = max(1, job.steps / 100)
     let evaluateEvery = max(1, job.steps / 10 / reportEvery) * reportEvery
     var snapshot = job.snapshotDigest
@@ -62,7 +61,7 @@ extension WorkerService {
       }
       guard held else { return .lost }
       if progress.isFinished { break }
-      if isStopping || ContinuousClock.now - savedAt >= Self.snapshotEvery {
+      if isStopping || ContinuousClock.now - savedAt >= settings.timings.snapshotEvery {
         let digest = try await engine.saveSnapshot()
         guard try await talking({ try await store.saveSnapshot(job, digest: digest, step: progress.step) }) else {
           return .lost
