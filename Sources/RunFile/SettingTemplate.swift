@@ -34,7 +34,9 @@ package struct SettingTemplate {
     case (.double, .int(let value)): return .double(Double(value))
     case (.string, .int), (.string, .double): return .string(given.shown)
     case (.list, .int), (.list, .double), (.list, .string): return .list([given])
-    case (.int, .double(let value)) where value == value.rounded() && abs(value) < 1e15: return .int(Int64(value))
+    case (.int, .double(let value)):
+      // A default of 0 does not tell whether fractions fit; whoever reads the value knows.
+      return value == value.rounded() && abs(value) < 1e15 ? .int(Int64(value)) : given
     case (.map, .null), (.list, .null): return template
     default:
       problems.append("\(path.isEmpty ? "the run file" : path) is \(given.shown); it must be \(template.kind)")
