@@ -39,7 +39,7 @@ struct ClassifierTests {
   }
 
   @Test(
-    "a sample's logits have the same bits in any slot, with any neighbours, batch, thread count and instruction set",
+    "invariant 1: a sample's logits have the same bits in any slot, with any neighbours, batch, thread count and instruction set",
     arguments: configurations.keys.sorted())
   func slotInvariance(name: String) throws {
     let c = configurations[name]!
@@ -68,7 +68,7 @@ struct ClassifierTests {
   }
 
   @Test(
-    "votes do not depend on how samples are split into chunks, on batch size or on threads",
+    "invariant 1: votes do not depend on how samples are split into chunks, on batch size or on threads",
     arguments: ["digits-2", "odd"], [Sampler.grid(m: 1), .gaussian])
   func chunkInvariance(name: String, sampler: Sampler) throws {
     let c = configurations[name]!

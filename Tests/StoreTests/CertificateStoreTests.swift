@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test("selection never meets estimation: phases are summed apart and the frozen top class stays")
+  @Test("invariant 4: selection never meets estimation: phases are summed apart and the frozen top class stays")
   func phasesAreApart() async throws {
     try await Fixture.with(images: 1) { fixture in
       let a = try await fixture.worker("a")

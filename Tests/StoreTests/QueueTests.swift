@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test("every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement")
+  @Test("invariant 2: every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement")
   func postsAreIdempotent() async throws {
     try await Fixture.with { fixture in
       let worker = try await fixture.worker()
@@ -87,7 +87,7 @@ import Testing
     }
   }
 
-  @Test("losing a lease is ordinary: late counts are stored once and do not touch the new holder's lease")
+  @Test("invariant 6: losing a lease is ordinary: late counts are stored once and do not touch the new holder's lease")
   func lateCountsDoNotTouchTheNewHolder() async throws {
     try await Fixture.with(images: 1) { fixture in
       let a = try await fixture.worker("a")
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test("the database's clock is the only clock: leases end by their deadline whatever a worker believes")
+  @Test("invariant 7: the database's clock is the only clock: leases end by their deadline whatever a worker believes")
   func deadlinesEndLeases() async throws {
     try await Fixture.with(images: 1) { fixture in
       let a = try await fixture.worker("a")
@@ -148,7 +148,7 @@ import Testing
     }
   }
 
-  @Test("numerics never mix: an item takes the votes of one id, a run those it names or its first worker's")
+  @Test("invariant 8: numerics never mix: an item takes the votes of one id, a run those it names or its first worker's")
   func numericsArePinned() async throws {
     try await Fixture.with(images: 2) { fixture in
       let a = try await fixture.worker("a")
