@@ -18,7 +18,8 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = [], path: String
   -> Target
 {
   .target(
-    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: strict)
+    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: strict
+  )
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {

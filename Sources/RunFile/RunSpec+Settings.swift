@@ -44,7 +44,8 @@ extension RunSpec {
   package init(settings given: SettingValue, freshSeed: () -> Int64) throws {
     let kinds = Kind.allCases.map(\.rawValue).joined(separator: ", ")
     guard case .map = given else {
-      throw RunFileError(["the run file is \(given.shown); it must be a group of settings beginning with kind: certify"])
+      throw RunFileError(["the run file is \(given.shown); it must be a group of settings beginning with kind: certify"]
+      )
     }
     guard let kindValue = given["kind"] else {
       throw RunFileError(["kind is missing; add one of \(kinds)"])
@@ -58,7 +59,9 @@ extension RunSpec {
 
     self.kind = kind
     name = reader.text("name")
-    if name.isEmpty || name.count > 100 || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+".contains($0)) }) {
+    if name.isEmpty || name.count > 100
+      || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+".contains($0)) })
+    {
       reader.problem("name", "must be 1 to 100 letters, digits or -_.+")
     }
     if !name.isEmpty && name.allSatisfy(\.isNumber) {
@@ -160,7 +163,8 @@ extension Smoothing {
     numerics = reader.list("numerics").compactMap { if case .string(let text) = $0 { text } else { nil } }
     // Even if every draw agrees the bound is alpha^(1/n), and it must exceed one half.
     if n >= 1, alpha > 0, alpha < 1, alpha <= pow2(-n) {
-      reader.problem("smoothing.n", "is too small: with alpha \(alpha) even a unanimous vote cannot certify; raise n or alpha")
+      reader.problem(
+        "smoothing.n", "is too small: with alpha \(alpha) even a unanimous vote cannot certify; raise n or alpha")
     }
     if sampler == .grid, alpha > 0 {
       for sigma in sigmas {
@@ -173,4 +177,6 @@ extension Smoothing {
 }
 
 /// 2^exponent, 0 when it underflows.
-private func pow2(_ exponent: Int) -> Double { exponent < -1074 ? 0 : Double(sign: .plus, exponent: exponent, significand: 1) }
+private func pow2(_ exponent: Int) -> Double {
+  exponent < -1074 ? 0 : Double(sign: .plus, exponent: exponent, significand: 1)
+}

@@ -32,7 +32,8 @@ final class SettingReader {
   func int(_ path: String, in range: ClosedRange<Int>) -> Int {
     if case .int(let value) = value(path), let number = Int(exactly: value), range.contains(number) { return number }
     let bounds =
-      range.upperBound == Int.max ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
+      range.upperBound == Int.max
+      ? "of at least \(range.lowerBound)" : "from \(range.lowerBound) to \(range.upperBound)"
     problem(path, "must be a whole number \(bounds)")
     return range.lowerBound
   }

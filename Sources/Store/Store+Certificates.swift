@@ -87,7 +87,8 @@ package struct ResultRow: Sendable {
       try row.isNull("top_class") || row.isNull("p_lower")
       ? nil
       : Certificate(
-        mode: row.text("mode"), topClass: Int(row.int("top_class")), predicted: row.intOrNil("predicted").map { Int($0) },
+        mode: row.text("mode"), topClass: Int(row.int("top_class")),
+        predicted: row.intOrNil("predicted").map { Int($0) },
         radius: row.doubleOrNil("radius"), correct: row.bool("correct"), hits: Int(row.int("n_a")),
         n0: Int(row.int("n0")), n: Int(row.int("n")), alpha: row.double("alpha"), slack: row.double("slack"),
         pLower: row.double("p_lower"), numericsID: row.text("numerics_id"),

@@ -74,7 +74,8 @@ private struct Package: Decodable {
     for target in package.targets where target.isPartOfProduct {
       for dependency in target.targetDependencies ?? [] {
         #expect(
-          floorOf[dependency]! < floorOf[target.name]!, "\(target.name) depends on \(dependency), which is not below it")
+          floorOf[dependency]! < floorOf[target.name]!, "\(target.name) depends on \(dependency), which is not below it"
+        )
       }
     }
   }
@@ -87,7 +88,9 @@ private struct Package: Decodable {
         let path = "\(Package.root)/\(target.path)/\(source)"
         let text = try String(contentsOfFile: path, encoding: .utf8)
         for line in text.split(separator: "\n") {
-          guard let match = line.wholeMatch(of: /(?:@\w+\s+)?(?:(?:package|public|internal|private|fileprivate)\s+)?import\s+(?:\w+\s+)?(\w+).*/)
+          guard
+            let match = line.wholeMatch(
+              of: /(?:@\w+\s+)?(?:(?:package|public|internal|private|fileprivate)\s+)?import\s+(?:\w+\s+)?(\w+).*/)
           else { continue }
           let module = String(match.1)
           guard let floor = floorOf[module] else { continue }

@@ -53,7 +53,9 @@ import Testing
     }
   }
 
-  @Test("invariant 2: every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement")
+  @Test(
+    "invariant 2: every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement"
+  )
   func postsAreIdempotent() async throws {
     try await Fixture.with { fixture in
       let worker = try await fixture.worker()
@@ -66,7 +68,8 @@ import Testing
       #expect(try await fixture.number("SELECT count(*) FROM rrcm.disagreement") == 1)
       #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
       #expect(
-        try await fixture.number("SELECT votes[1] FROM rrcm.chunk_count WHERE phase = 1 AND chunk = 1 AND classes = '{1}'")
+        try await fixture.number(
+          "SELECT votes[1] FROM rrcm.chunk_count WHERE phase = 1 AND chunk = 1 AND classes = '{1}'")
           == 4, "what was stored first stays")
       #expect(try await fixture.store.completeItems(limit: 10).isEmpty, "no certificate rests on votes that disagree")
     }
@@ -78,7 +81,8 @@ import Testing
       let worker = try await fixture.worker()
       let lease = try #require(try await fixture.claim(worker))
       let short = ChunkPost(
-        itemID: lease.itemID, chunk: Fixture.units.chunk(ofUnit: 1), votes: SparseVotes(classes: [0, 1], votes: [1, 2]),
+        itemID: lease.itemID, chunk: Fixture.units.chunk(ofUnit: 1),
+        votes: SparseVotes(classes: [0, 1], votes: [1, 2]),
         computeMilliseconds: 1)
       await #expect(throws: DatabaseError.self) {
         try await fixture.store.post([short], lease: lease, worker: worker, finishes: false, deadlineSeconds: 60)
@@ -148,7 +152,8 @@ import Testing
     }
   }
 
-  @Test("invariant 8: numerics never mix: an item takes the votes of one id, a run those it names or its first worker's")
+  @Test(
+    "invariant 8: numerics never mix: an item takes the votes of one id, a run those it names or its first worker's")
   func numericsArePinned() async throws {
     try await Fixture.with(images: 2) { fixture in
       let a = try await fixture.worker("a")
