@@ -126,7 +126,7 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
-    tests("CommandLineTests", ["CommandLine", "TestSupport"]),
+    tests("CommandLineTests", ["CommandLine", "Database", "TestSupport"]),
     tests(
       "FleetTests",
       [

@@ -56,7 +56,7 @@ package struct Migrator: Sendable {
   ///
   /// - Returns: the migrations applied by this call.
   package func up(to number: Int? = nil) async throws -> [Migration] {
-    let target = try checked(number ?? migrations.count)
+    let target = try Self.checked(number ?? migrations.count, migrations)
     var done: [Migration] = []
     while let migration = try await step({ applied in
       applied < target ? (migrations[applied], .up) : nil
@@ -70,7 +70,7 @@ package struct Migrator: Sendable {
   ///
   /// - Returns: the migrations undone by this call.
   package func down(to number: Int) async throws -> [Migration] {
-    let target = try checked(number)
+    let target = try Self.checked(number, migrations)
     var done: [Migration] = []
     while let migration = try await step({ applied in
       applied > target ? (migrations[applied - 1], .down) : nil
@@ -86,9 +86,11 @@ package struct Migrator: Sendable {
   /// - Parameters:
   ///   - from: version that the database has; 0 for an empty one.
   ///   - to: version wanted; lower than `from` to undo.
-  package func sql(from: Int = 0, to: Int? = nil) throws -> String {
-    let first = try checked(from)
-    let last = try checked(to ?? migrations.count)
+  package static func sql(
+    from: Int = 0, to: Int? = nil, migrations: [Migration] = Migration.all
+  ) throws -> String {
+    let first = try checked(from, migrations)
+    let last = try checked(to ?? migrations.count, migrations)
     let steps: [(Migration, Direction)] =
       first <= last
       ? migrations[first..<last].map { ($0, .up) } : migrations[last..<first].reversed().map { ($0, .down) }
@@ -209,7 +211,7 @@ extension Migrator {
     "DELETE FROM rrcm.schema_migration WHERE version = \(migration.number)"
   }
 
-  private func checked(_ number: Int) throws -> Int {
+  private static func checked(_ number: Int, _ migrations: [Migration]) throws -> Int {
     if (0...migrations.count).contains(number) { return number }
     throw DatabaseError(
       code: "bad_version",

@@ -26,25 +26,38 @@ struct Context {
   }
 
   /// The database: `RRCM_DATABASE_URL`, or the private one of `rrcm up`.
-  func databaseURL() throws -> DatabaseURL {
+  ///
+  /// - Throws: `DatabaseStopped` when that is the private one and it does not run.
+  func databaseURL() async throws -> DatabaseURL {
     if let url = try DatabaseURL.fromEnvironment() { return url }
-    return try PrivateCluster(home: home).url
+    let cluster = try PrivateCluster(home: home)
+    guard case .running = try await cluster.status() else { throw DatabaseStopped(home: home) }
+    return try cluster.url
   }
 
-  func connection(_ application: String) throws -> Connection {
+  /// - Parameter patience: how long a call tries to reach the server: short for a person, long for a service.
+  func connection(_ application: String, patience: Duration = .seconds(5)) async throws -> Connection {
     Connection(
-      try databaseURL(), applicationName: "rrcm \(application)", logger: Logger(label: "rrcm.database"),
-      reconnect: ReconnectPolicy(limit: .seconds(30)))
+      try await databaseURL(), applicationName: "rrcm \(application)", logger: Logger(label: "rrcm.database"),
+      reconnect: ReconnectPolicy(limit: patience))
   }
 
   /// A store over a database whose schema this version knows.
   ///
-  /// - Throws: `CommandFailure` saying how to start or migrate the database.
-  func store(_ application: String) async throws -> Store {
-    let connection = try connection(application)
+  /// - Throws: saying how to start or migrate the database.
+  func store(_ application: String, patience: Duration = .seconds(5)) async throws -> Store {
+    let connection = try await connection(application, patience: patience)
     try await Migrator(connection).requireCurrent()
     return Store(connection)
   }
 
   func artifacts() throws -> ArtifactStore { try ArtifactStore(directory: storeDirectory) }
+}
+
+/// The private database was asked for and does not run.
+struct DatabaseStopped: Error, CustomStringConvertible {
+  let home: String
+  var description: String {
+    "no database: RRCM_DATABASE_URL is not set and the private PostgreSQL in \(home) is not running. Start it: rrcm up"
+  }
 }

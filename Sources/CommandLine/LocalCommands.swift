@@ -36,7 +36,7 @@ struct Up: AsyncParsableCommand {
       try await cluster.start()
       Console.say("PostgreSQL     running in \(context.home)")
     }
-    let connection = try context.connection("up")
+    let connection = try await context.connection("up", patience: .seconds(30))
     for migration in try await Migrator(connection).up() {
       Console.say("migration      \(migration.number) \(migration.name) applied")
     }
@@ -141,7 +141,7 @@ struct Migrate: AsyncParsableCommand {
     var dryRun = false
 
     func run() async throws {
-      let migrator = Migrator(try Context().connection("migrate"))
+      let migrator = Migrator(try await Context().connection("migrate"))
       let pending = try await migrator.status().filter { $0.appliedAt == nil }
       if pending.isEmpty { Console.say("nothing to do: the schema is current") }
       if dryRun {
@@ -159,7 +159,7 @@ struct Migrate: AsyncParsableCommand {
 
     func run() async throws {
       var table = OutputTable(["migration", "name", "applied"])
-      for migration in try await Migrator(try Context().connection("migrate")).status() {
+      for migration in try await Migrator(try await Context().connection("migrate")).status() {
         table.add([
           .int(Int64(migration.number)), .text(migration.name), migration.appliedAt.map { .text($0) } ?? .none,
         ])
@@ -174,8 +174,7 @@ struct Migrate: AsyncParsableCommand {
       discussion: "rrcm migrate sql\nrrcm migrate sql | psql -1 \"$RRCM_DATABASE_URL\"")
 
     func run() async throws {
-      // The text does not depend on a database: no connection is opened.
-      Console.out(try Migrator(try Context().connection("migrate")).sql())
+      Console.out(try Migrator.sql())
     }
   }
 }

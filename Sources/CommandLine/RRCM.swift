@@ -68,6 +68,7 @@ enum ExitStatus: Int32 {
       self =
         error.code == "connection_failed" || error.code == "cluster_stopped"
         ? .noDatabase : error.disposition == .retry ? .tryAgain : .failed
+    case is DatabaseStopped: self = .noDatabase
     case is RunFileError, is FormatError, is InputProblems, is RadiusTable.Failure: self = .badInput
     case is CommandFailure, is ComputeError, is NoiseError, is LocalError: self = .failed
     default: return nil

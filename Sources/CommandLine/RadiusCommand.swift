@@ -12,13 +12,13 @@ struct Radius: AsyncParsableCommand {
       The table has columns hits,draws,sigma,alpha in any order; others are passed through, p_lower,radius,abstain added.
       """)
 
-  @Option(name: .long, help: "Votes for the top class, in estimation.")
+  @Option(name: .long, parsing: .unconditional, help: "Votes for the top class, in estimation.")
   var hits: Int?
-  @Option(name: .long, help: "Estimation draws n.")
+  @Option(name: .long, parsing: .unconditional, help: "Estimation draws n.")
   var draws: Int?
-  @Option(name: .long, help: "Noise level, in the [0, 1] pixel range.")
+  @Option(name: .long, parsing: .unconditional, help: "Noise level, in the [0, 1] pixel range.")
   var sigma: String?
-  @Option(name: .long, help: "Failure probability of the certificate.")
+  @Option(name: .long, parsing: .unconditional, help: "Failure probability of the certificate.")
   var alpha: String = "0.001"
   @Option(name: .long, help: "CSV file with a row per certificate; - for standard input.")
   var input: String?

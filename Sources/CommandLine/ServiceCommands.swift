@@ -82,7 +82,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
     func run() async throws {
       let logger = service.bootstrap()
       let registry = Metrics()
-      let store = try await Context().store("coordinator")
+      let store = try await Context().store("coordinator", patience: .seconds(30))
       try await service.run(
         CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
         registry: registry)
@@ -103,7 +103,7 @@ struct AggregatorCommand: AsyncParsableCommand {
     func run() async throws {
       let logger = service.bootstrap()
       let registry = Metrics()
-      let store = try await Context().store("aggregator")
+      let store = try await Context().store("aggregator", patience: .seconds(30))
       try await service.run(
         AggregatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
         registry: registry)
@@ -159,7 +159,7 @@ struct WorkerCommand: AsyncParsableCommand {
       let logger = service.bootstrap()
       let registry = Metrics()
       let context = Context()
-      let store = try await context.store("worker")
+      let store = try await context.store("worker", patience: .seconds(30))
       let pid = ProcessInfo.processInfo.processIdentifier
       let host = ProcessInfo.processInfo.hostName
       var timings = service.timings

@@ -101,10 +101,10 @@ struct MigrationTests {
     try await withTestDatabase(migrated: false) { database async throws in
       let connection = database.connection()
       let migrator = Migrator(connection, migrations: [first, second])
-      try await connection.script(try migrator.sql())
+      try await connection.script(try Migrator.sql(migrations: [first, second]))
       #expect(try await migrator.up() == [])
       try await migrator.requireCurrent()
-      try await connection.script(try migrator.sql(from: 2, to: 0))
+      try await connection.script(try Migrator.sql(from: 2, to: 0, migrations: [first, second]))
       #expect(try await tables(connection) == ["schema_migration"])
     }
   }

@@ -22,10 +22,6 @@ final class Fleet {
   let folder = TemporaryFolder()
   private var processes: [String: Process] = [:]
 
-  /// The built binary, beside the test bundle.
-  static let binary = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-    .appendingPathComponent("rrcm").path
-
   static let images = 12
 
   init(_ database: TestDatabase) async throws {
@@ -70,11 +66,10 @@ final class Fleet {
   // MARK: Processes
 
   private var environment: [String: String] {
-    var environment = ProcessInfo.processInfo.environment
-    environment["RRCM_DATABASE_URL"] = database.url.connectionString
-    environment["RRCM_HOME"] = folder.path
-    environment["RRCM_STORE"] = folder.path + "/store"
-    return environment
+    [
+      "RRCM_DATABASE_URL": database.url.connectionString, "RRCM_HOME": folder.path,
+      "RRCM_STORE": folder.path + "/store",
+    ]
   }
 
   /// Impatient timings, so that rescues happen within a test's time.
@@ -82,11 +77,8 @@ final class Fleet {
 
   /// Starts a long-running part under a name.
   func start(_ name: String, _ arguments: [String]) throws {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.binary)
-    process.arguments = arguments + Self.timings
-    process.environment = environment
-    process.standardInput = FileHandle.nullDevice
+    let process = Program.process(
+      arguments + Self.timings, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
     let log = folder.file("log/\(name).log")
     try Data().write(to: URL(fileURLWithPath: log))
     process.standardOutput = FileHandle.nullDevice
@@ -124,23 +116,9 @@ final class Fleet {
   /// Runs a verb to its end; fails the test when its exit status is not 0.
   @discardableResult
   func rrcm(_ arguments: [String]) async throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: Self.binary)
-    process.arguments = arguments
-    process.environment = environment
-    process.standardInput = FileHandle.nullDevice
-    let output = folder.file("out-\(UUID().uuidString)")
-    let errors = output + ".err"
-    for path in [output, errors] { try Data().write(to: URL(fileURLWithPath: path)) }
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    try process.run()
-    try await eventually("rrcm \(arguments.joined(separator: " ")) ends", seconds: 60) { !process.isRunning }
-    guard process.terminationStatus == 0 else {
-      throw TestFailure(
-        "rrcm \(arguments.joined(separator: " ")): \((try? String(contentsOfFile: errors, encoding: .utf8)) ?? "")")
-    }
-    return try String(contentsOfFile: output, encoding: .utf8)
+    let outcome = try await Program.run(arguments, environment: environment)
+    guard outcome.status == 0 else { throw TestFailure("rrcm \(arguments.joined(separator: " ")): \(outcome.errors)") }
+    return outcome.output
   }
 
   // MARK: Runs

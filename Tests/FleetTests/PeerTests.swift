@@ -4,6 +4,7 @@ import Datasets
 import Foundation
 import Models
 import Noise
+import Tensors
 import TestSupport
 import Testing
 

@@ -1,0 +1,176 @@
+import Foundation
+import Noise
+import TestSupport
+import Testing
+
+@testable import RunFile
+
+private let certify = """
+  kind: certify
+  name: probe
+  checkpoint: net
+  dataset: {name: digits}
+  smoothing: {sigma: [0.25, 1.0]}
+  """
+
+private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  .deletingLastPathComponent().path
+
+@Suite("Run files") struct RunFileTests {
+  private func problems(_ text: String, overrides: [String] = [], environment: [String: String] = [:]) -> [String] {
+    do {
+      _ = try RunFile.parse(text, overrides: overrides, environment: environment)
+      return []
+    } catch { return (error as? RunFileError)?.problems ?? ["\(error)"] }
+  }
+
+  @Test("defaults are the paper's protocol")
+  func defaults() throws {
+    let spec = try RunFile.parse(certify)
+    guard case .certify(let smoothing) = spec.work else { throw RunFileError(["not a certification"]) }
+    #expect(smoothing.n0 == 100 && smoothing.n == 100_000 && smoothing.alpha == 0.001)
+    #expect(smoothing.sampler == .grid && smoothing.mode == .fixed && smoothing.m == nil)
+    #expect(smoothing.sigmas.map(\.decimal) == ["0.25", "1"])
+    #expect(spec.dataset.split == "heldout" && spec.dataset.every == 1 && spec.checkpoint == "net")
+  }
+
+  @Test("a misspelt key is an error that names the nearest known one")
+  func nearestNames() {
+    #expect(
+      problems(certify.replacing("sigma:", with: "sigm:"))
+        .contains { $0.hasPrefix("smoothing.sigm is not a setting; did you mean \"sigma\"?") })
+    #expect(problems(certify + "\nsmothing: {n: 5}").contains { $0.contains("did you mean \"smoothing\"?") })
+    #expect(problems(certify + "\nzebra: 1").contains { $0.contains("zebra is not a setting; known keys: ") })
+    #expect(SettingTemplate.editDistance("kitten", "sitting") == 3)
+  }
+
+  @Test("every problem is reported at once, each with field, value and remedy")
+  func allProblemsAtOnce() {
+    let found = problems(
+      """
+      kind: certify
+      name: 3
+      checkpoint: net
+      dataset: {name: digits, every: 0}
+      smoothing: {sigma: [-1], n0: 0, alpha: 7, sampler: gird}
+      chunk_samples: many
+      """)
+    for start in [
+      "name is 3;", "dataset.every is 0;", "smoothing.sigma is [-1];", "smoothing.n0 is 0;", "smoothing.alpha is 7",
+      "smoothing.sampler is \"gird\"; it must be one of grid, gaussian",
+      "chunk_samples is \"many\"; it must be a whole number",
+    ] {
+      #expect(found.contains { $0.hasPrefix(start) }, "\(start) is missing from \(found)")
+    }
+  }
+
+  @Test(
+    "values that can never work are refused before anything is written",
+    arguments: [
+      ("smoothing: {sigma: [0.25], n: 5}", "smoothing.n is 5; is too small"),
+      ("smoothing: {sigma: []}", "smoothing.sigma is []; it must name at least one"),
+      ("smoothing: {sigma: [0.5, 0.50]}", "must not name a level twice"),
+      ("smoothing: {sigma: [0.25], sampler: gaussian, m: 2}", "smoothing.m is 2; belongs to the grid sampler"),
+      ("smoothing: {sigma: [0.25], n: 1.5}", "smoothing.n is 1.5; it must be a whole number"),
+      ("smoothing: {sigma: [0.25], mode: sometimes}", "must be one of fixed"),
+      ("smoothing: [0.25]", "smoothing is [0.25]; it must be a group of settings"),
+    ])
+  func impossibleValues(section: String, message: String) {
+    let text = "kind: certify\nname: probe\ncheckpoint: net\ndataset: {name: digits}\n" + section
+    #expect(problems(text).contains { $0.contains(message) }, "\(problems(text))")
+  }
+
+  @Test("a missing kind, a wrong kind, broken YAML and an empty file each say what to write")
+  func notARunFile() {
+    #expect(problems("name: x") == ["kind is missing; add one of pretrain, finetune, certify"])
+    #expect(problems("kind: certfy") == ["kind is \"certfy\"; it must be one of pretrain, finetune, certify"])
+    #expect(problems("kind: [")[0].hasPrefix("not valid YAML:"))
+    #expect(problems("")[0].contains("it must be a group of settings"))
+  }
+
+  @Test("the environment lies over the file, and --set over the environment")
+  func layers() throws {
+    let environment = ["RRCM_RUN_SMOOTHING__N": "2000", "RRCM_RUN_SMOOTHING__N0": "50", "RRCM_HOME": "/x"]
+    let spec = try RunFile.parse(certify, overrides: ["smoothing.n=3000", "name=other"], environment: environment)
+    guard case .certify(let smoothing) = spec.work else { throw RunFileError(["not a certification"]) }
+    #expect(smoothing.n == 3000 && smoothing.n0 == 50 && spec.name == "other")
+    #expect(problems(certify, overrides: ["smoothing.n"])[0].contains("has no \"=\""))
+    #expect(problems(certify, environment: ["RRCM_RUN_SMOTHING__N": "1"])[0].contains("did you mean \"smoothing\"?"))
+  }
+
+  @Test(
+    "what is stored reads back as the same run, to the last digit",
+    arguments: [
+      certify,
+      certify.replacing("[0.25, 1.0]", with: "[0.1, 0.12, 1e-3, 2.5]") + "\nseed: 9007199254740993\nnumerics: [a, b]",
+      "kind: pretrain\nname: p\ndataset: {name: digits}\nmodel: {patch: 4, width: 64, depth: 3, heads: 4}\ntraining: {learning_rate: 0.1, weight_decay: 0.01, min_scale: 0.3}",
+      "kind: finetune\nname: f\ncheckpoint: p\ndataset: {name: digits, indices: [5, 3]}\ntraining: {epochs: 20, lambda: 12.5, layer_decay: 0.65}",
+    ])
+  func roundTrip(text: String) throws {
+    let spec = try RunFile.parse(text)
+    let stored = try spec.settings.json
+    #expect(try RunFile.parse(stored) == spec)
+    #expect(try RunFile.parse(stored).settings.json == stored)
+  }
+
+  @Test("a seed is drawn when none is given, and kept when one is")
+  func seeds() throws {
+    #expect(try RunFile.parse(certify + "\nseed: 17").seed == 17)
+    #expect(try Set((0..<4).map { _ in try RunFile.parse(certify).seed }).count > 1)
+    #expect(problems(certify + "\nseed: -1")[0].contains("seed is -1; it must be a whole number of at least 0"))
+  }
+
+  @Test("subsets: stride, offset, limit and explicit lists, always in order and never empty")
+  func subsets() throws {
+    let split: [Int32] = [2, 3, 5, 7, 11, 13, 17]
+    func chosen(_ selection: String) throws -> [Int32] {
+      try RunFile.parse(certify.replacing("{name: digits}", with: "{name: digits, \(selection)}")).dataset.choose(
+        from: split)
+    }
+    #expect(try chosen("every: 3") == [2, 7, 17])
+    #expect(try chosen("every: 3, offset: 1") == [3, 11])
+    #expect(try chosen("limit: 2") == [2, 3])
+    #expect(try chosen("indices: [13, 2]") == [13, 2])
+    let stranger = #expect(throws: RunFileError.self) { try chosen("indices: [13, 4]") }
+    #expect(stranger?.problems[0].contains("names 4, not in split \"heldout\"") == true)
+    let empty = #expect(throws: RunFileError.self) { try chosen("offset: 9") }
+    #expect(empty?.problems[0].contains("selects no image") == true)
+  }
+
+  @Test("every file under configs/ is in order")
+  func configsAreInOrder() throws {
+    let files = FileManager.default.enumerator(atPath: root + "/configs")!.compactMap { $0 as? String }
+      .filter { $0.hasSuffix(".yaml") }
+    #expect(files.count >= 4)
+    for file in files { _ = try RunFile.read(path: "\(root)/configs/\(file)", environment: [:]) }
+  }
+
+  @Test("docs/run-files.md names every key there is, and no other")
+  func documentationIsComplete() throws {
+    let text = try String(contentsOfFile: root + "/docs/run-files.md", encoding: .utf8)
+    var documented: [String: Set<String>] = [:]
+    var section = ""
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("## ") { section = line.dropFirst(3).trimmingCharacters(in: ["`", " "]) }
+      if let key = line.firstMatch(of: /^\| `([a-z0-9_.]+)`/)?.1 {
+        documented[section, default: []].insert(String(key))
+      }
+    }
+    for kind in RunSpec.Kind.allCases {
+      var keys = Set<String>()
+      func collect(_ value: SettingValue, _ path: String) {
+        guard case .map(let map) = value, path != "training.optimizer" else {
+          keys.insert(path)
+          return
+        }
+        for (key, value) in map { collect(value, path.isEmpty ? key : "\(path).\(key)") }
+      }
+      collect(try RunSpec.template(kind).defaults, "")
+      let described = documented[kind.rawValue, default: []].union(documented["Every kind", default: []])
+      #expect(keys.subtracting(described).isEmpty, "\(kind): not documented")
+      #expect(
+        described.subtracting(keys).subtracting(kind == .pretrain ? ["checkpoint"] : []).isEmpty,
+        "\(kind): documented but gone")
+    }
+  }
+}
