@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Coordinator
 internal import Foundation
+internal import Lifecycle
 internal import RunFile
 internal import Store
 
@@ -193,13 +194,19 @@ struct RunCommand: AsyncParsableCommand {
 /// A bar on a terminal; one dated line at intervals otherwise.
 struct ProgressDisplay {
   let isTerminal = isatty(STDERR_FILENO) == 1
+  private var began: (at: ContinuousClock.Instant, done: Int64, samples: Int64)?
   private var printedAt: ContinuousClock.Instant?
   private var printedDone: Int64 = -1
 
   init() {}
 
   mutating func show(_ run: RunProgress, metrics: [(name: String, step: Int64, value: Double)]) {
-    let line = Self.line(run, metrics: metrics)
+    // Rates count from the first progress seen: a run may have waited long before that.
+    if began == nil, run.done > 0 || run.samples > 0 { began = (.now, run.done, run.samples) }
+    let pace = began.map {
+      (seconds: ($0.at.duration(to: .now)).inSeconds, done: run.done - $0.done, samples: run.samples - $0.samples)
+    }
+    let line = Self.line(run, metrics: metrics, pace: pace)
     if isTerminal {
       FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
     } else if run.done != printedDone, printedAt.map({ ContinuousClock.now - $0 > .seconds(10) }) ?? true {
@@ -217,17 +224,23 @@ struct ProgressDisplay {
     )
   }
 
-  static func line(_ run: RunProgress, metrics: [(name: String, step: Int64, value: Double)]) -> String {
+  /// - Parameter pace: what was done in how many seconds; nil before the first progress.
+  static func line(
+    _ run: RunProgress, metrics: [(name: String, step: Int64, value: Double)],
+    pace: (seconds: Double, done: Int64, samples: Int64)?
+  ) -> String {
     guard run.total > 0 else { return "\(run.name): \(run.state)" }
     let share = Double(run.done) / Double(run.total)
     let filled = Int(share * 24)
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 24 - filled)
     var line = "\(run.name) \(bar) \(String(format: "%3.0f", share * 100)) %  \(run.done)/\(run.total) \(run.unit)"
-    if let elapsed = run.elapsedSeconds, elapsed > 2 {
-      if run.samples > 0 { line += String(format: "  %.0f samples/s", Double(run.samples) / elapsed) }
-      if share > 0.02 && share < 1 { line += "  \(Self.duration(elapsed / share * (1 - share))) left" }
+    if let pace, pace.seconds > 2 {
+      if pace.samples > 0 { line += String(format: "  %.0f samples/s", Double(pace.samples) / pace.seconds) }
+      if pace.done > 0, run.done < run.total {
+        line += "  \(Self.duration(pace.seconds / Double(pace.done) * Double(run.total - run.done))) left"
+      }
     }
-    let shown = metrics.filter { $0.name == "loss" || $0.name.hasPrefix("accuracy_sigma_0.25") }
+    let shown = metrics.filter { $0.name == "loss" || $0.name == "accuracy_sigma_0.25" }
     for metric in shown { line += "  \(metric.name) \(String(format: "%.3f", metric.value))" }
     return line
   }
