@@ -1,7 +1,6 @@
 package import Artifacts
 internal import Compute
 package import Datasets
-internal import Foundation
 package import Models
 internal import Tensors
 package import Training
@@ -31,31 +30,17 @@ extension ArtifactStore {
     return try put { (emit) throws(FormatError) in try file.serialize(emit) }.hex
   }
 
-  private static let snapshotFormat = "rrcm-training-1"
-
   /// The training state named `digest`.
   package func snapshot(_ digest: String) throws -> TrainingSnapshot {
-    let place = "training state \(digest)"
-    let file = try SafetensorsFile(parsing: read(Self.parse(digest)), file: place)
-    guard file.metadata["format"] == Self.snapshotFormat, let header = file.metadata["header"] else {
-      throw FormatError(
-        file: place, field: "format", value: file.metadata["format"] ?? "missing",
-        remedy: "it is not a training state; submit the run again")
-    }
-    var tensors = StateDict()
-    for entry in file.entries { tensors[entry.name] = entry.tensor.tensor() }
-    return try TrainingSnapshot(
-      header: JSONDecoder().decode(TrainingSnapshot.Header.self, from: Data(header.utf8)), tensors: tensors)
+    try TrainingSnapshot(parsing: read(Self.parse(digest)), file: "training state \(digest)")
   }
 
   /// Stores a training state. Returns its digest.
-  package func put(_ snapshot: TrainingSnapshot) throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
-    var file = SafetensorsFile(metadata: [
-      "format": Self.snapshotFormat, "header": String(decoding: try encoder.encode(snapshot.header), as: UTF8.self),
-    ])
-    for (name, tensor) in snapshot.tensors.pairs { file.append(name, RawTensor(tensor)) }
+  ///
+  /// - Parameter run: written into the file, so that no two runs share one: states are removed once they are replaced.
+  package func put(_ snapshot: TrainingSnapshot, ofRun run: Int64) throws -> String {
+    var file = try snapshot.file()
+    file.metadata["run"] = "\(run)"
     return try put { (emit) throws(FormatError) in try file.serialize(emit) }.hex
   }
 

@@ -97,10 +97,10 @@ extension ComputeEngine {
   }
 
   /// Stores the state between steps. Returns its digest.
-  package func saveSnapshot() throws -> String {
+  package func saveSnapshot(ofRun run: Int64) throws -> String {
     switch training {
-    case .pretrain(let trainer): try artifacts.put(trainer.snapshot())
-    case .finetune(let trainer): try artifacts.put(trainer.snapshot())
+    case .pretrain(let trainer): try artifacts.put(trainer.snapshot(), ofRun: run)
+    case .finetune(let trainer): try artifacts.put(trainer.snapshot(), ofRun: run)
     case nil: throw ComputeError("no training has begun")
     }
   }

@@ -1,4 +1,4 @@
-internal import Compute
+internal import Artifacts
 internal import Lifecycle
 internal import Logging
 internal import RunFile
@@ -24,7 +24,12 @@ extension WorkerService {
     } catch {
       await engine.endTraining()
       // A broken connection is not the job's fault: the sweep gives it to the next worker.
-      guard !(error is DatabaseTrouble) else { throw (error as! DatabaseTrouble).cause }
+      if let trouble = error as? DatabaseTrouble { throw trouble.cause }
+      if error is ArtifactError {
+        // This worker's store lacks something: no fault of the training's, and another worker may have it.
+        try await store.releaseJob(job)
+        throw Refusal(description: "\(error)")
+      }
       logger.error("training failed", metadata: ["run_id": "\(run.id)", "error": "\(error)"])
       try await store.failJob(job, error: "\(error)", limit: Self.attemptLimit)
     }
@@ -62,7 +67,7 @@ extension WorkerService {
       guard held else { return .lost }
       if progress.isFinished { break }
       if isStopping || ContinuousClock.now - savedAt >= settings.timings.snapshotEvery {
-        let digest = try await engine.saveSnapshot()
+        let digest = try await engine.saveSnapshot(ofRun: run.id)
         guard try await talking({ try await store.saveSnapshot(job, digest: digest, step: progress.step) }) else {
           return .lost
         }

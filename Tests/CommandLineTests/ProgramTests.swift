@@ -7,7 +7,8 @@ import Testing
   @Test("a certificate from counts, for people and for programs")
   func radius() async throws {
     let text = try await Program.run(["radius", "--hits", "9900", "--draws", "10000", "--sigma", "0.25"])
-    #expect(text.status == 0 && text.output.contains("p_lower  0.98653115") && text.output.contains("radius   0.55310491"))
+    #expect(
+      text.status == 0 && text.output.contains("p_lower  0.98653115") && text.output.contains("radius   0.55310491"))
     let json = try await Program.run([
       "radius", "--hits", "9900", "--draws", "10000", "--sigma", "0.25", "--output", "json",
     ])

@@ -46,7 +46,7 @@ struct ResumeTests {
 
   /// What a snapshot is after having been a file.
   static func stored(_ snapshot: TrainingSnapshot) throws -> TrainingSnapshot {
-    try TrainingSnapshot(parsing: snapshot.serialized(), file: "snapshot")
+    try TrainingSnapshot(parsing: snapshot.file().serialized(), file: "snapshot")
   }
 
   @Test("six pre-training steps equal three, a stored snapshot, and three more in fresh objects, to the bit")

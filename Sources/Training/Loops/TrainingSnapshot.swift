@@ -63,17 +63,17 @@ package struct TrainingSnapshot: Sendable, Equatable {
 
   private static let headerKey = "rrcm_training"
 
-  /// The whole snapshot as one safetensors file; equal snapshots give equal bytes.
-  package func serialized() throws -> Bytes {
+  /// The whole snapshot as one safetensors file; equal snapshots give equal files.
+  package func file() throws -> SafetensorsFile {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     let header = String(decoding: try encoder.encode(header), as: UTF8.self)
     var file = SafetensorsFile(metadata: [Self.headerKey: header])
     for (name, tensor) in tensors.pairs { file.append(name, RawTensor(tensor)) }
-    return file.serialized()
+    return file
   }
 
-  /// Reads what `serialized` made.
+  /// Reads the bytes of what `file` made; other metadata are ignored.
   ///
   /// - Parameter file: a name for error messages.
   /// - Throws: `FormatError` for a damaged file, `TrainingError` for one that is no snapshot.
