@@ -126,6 +126,9 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
+    tests(
+      "CoordinatorTests",
+      ["Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "TestSupport"]),
     tests("CommandLineTests", ["CommandLine", "Database", "TestSupport"]),
     tests(
       "FleetTests",
