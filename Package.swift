@@ -121,11 +121,14 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
     tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
-    tests("RunFileTests", ["RunFile", "TestSupport"]),
+    tests("RunFileTests", ["RunFile", "Noise", "Training", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport", logging]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
+    tests(
+      "CoordinatorTests",
+      ["Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "TestSupport"]),
     tests("CommandLineTests", ["CommandLine", "Database", "TestSupport"]),
     tests(
       "FleetTests",

@@ -41,8 +41,6 @@ struct RunCommand: AsyncParsableCommand {
         }
       }
       guard problems.isEmpty else { throw RunFileError(problems) }
-      // What makes a checkpoint goes before what uses it, whatever the order of the files.
-      specs.sort { RunSpec.Kind.allCases.firstIndex(of: $0.kind)! < RunSpec.Kind.allCases.firstIndex(of: $1.kind)! }
       let store = try await Context().store("submit")
       var submission = Submission(store: store, software: Software.version)
       let prepared = try await submission.prepare(specs)

@@ -28,12 +28,16 @@ package struct Submission: Sendable {
     package let summary: String
   }
 
-  /// Checks run files together; later ones may name the checkpoints of earlier ones.
+  /// Checks run files together; they may name one another's checkpoints, whatever their order.
   ///
+  /// - Returns: the runs, each after those it waits for.
   /// - Throws: `RunFileError` with the problems of all of them.
-  package func prepare(_ specs: [RunSpec]) async throws -> [Prepared] {
+  package func prepare(_ given: [RunSpec]) async throws -> [Prepared] {
     var prepared: [Prepared] = []
-    var problems: [String] = []
+    var problems = Dictionary(grouping: given, by: \.name).filter { $1.count > 1 }.sorted { $0.key < $1.key }.map {
+      "name is \"\($0.key)\" in \($0.value.count) of these run files; give each run a name of its own"
+    }
+    let specs = Self.ordered(given)
     for (place, spec) in specs.enumerated() {
       do {
         prepared.append(try await prepare(spec, earlier: specs[..<place].map { ($0.name, $0.kind) }))
@@ -43,6 +47,21 @@ package struct Submission: Sendable {
     }
     guard problems.isEmpty else { throw RunFileError(problems) }
     return prepared
+  }
+
+  /// What makes a checkpoint goes before what uses it; otherwise the order stays.
+  private static func ordered(_ specs: [RunSpec]) -> [RunSpec] {
+    var waiting = specs
+    var ordered: [RunSpec] = []
+    while !waiting.isEmpty {
+      let makers = waiting.filter { $0.kind != .certify }.map(\.name)
+      let next = waiting.firstIndex { spec in
+        !makers.contains { $0 == spec.checkpoint && $0 != spec.name }
+      }
+      // Without a next one they wait for each other; the first is then told that its checkpoint is not known.
+      ordered.append(waiting.remove(at: next ?? 0))
+    }
+    return ordered
   }
 
   /// Records prepared runs in order and wakes the coordinator. Returns their numbers.

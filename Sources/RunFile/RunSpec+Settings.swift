@@ -53,9 +53,10 @@ extension RunSpec {
     guard case .string(let kindName) = kindValue, let kind = Kind(rawValue: kindName) else {
       throw RunFileError(["kind is \(kindValue.shown); it must be one of \(kinds)"])
     }
-    var (merged, problems) = try Self.template(kind).merged(with: given)
+    let template = try Self.template(kind)
+    var (merged, problems) = template.merged(with: given)
     if merged["seed"] == .null { merged.set(["seed"], to: .int(freshSeed())) }
-    let reader = SettingReader(merged)
+    let reader = SettingReader(merged, defaults: template.defaults)
 
     self.kind = kind
     name = reader.text("name")
@@ -86,11 +87,11 @@ extension RunSpec {
       if shape.heads > 0, shape.width % shape.heads != 0 {
         reader.problem("model.width", "must be a multiple of model.heads (\(shape.heads))")
       }
-      let training = reader.section("training", PretrainConfiguration.self) ?? PretrainConfiguration()
+      let training = try reader.section("training", PretrainConfiguration.self, choices: PretrainConfiguration.choices)
       work = .pretrain(training, shape)
       problems += reader.problems + training.problems
     case .finetune:
-      let training = reader.section("training", FinetuneConfiguration.self) ?? FinetuneConfiguration()
+      let training = try reader.section("training", FinetuneConfiguration.self, choices: FinetuneConfiguration.choices)
       work = .finetune(
         training,
         ClassifierShape(
@@ -157,14 +158,16 @@ extension Smoothing {
     if !(alpha > 0 && alpha < 1) { reader.problem("smoothing.alpha", "must lie between 0 and 1; 0.001 is usual") }
     sampler = reader.choice("smoothing.sampler", SamplerName.self) ?? .grid
     m = reader.optionalInt("smoothing.m", in: 1...65_536)
-    if m != nil && sampler == .gaussian { reader.problem("smoothing.m", "belongs to the grid sampler; leave it out") }
+    if m != nil && sampler == .gaussian {
+      reader.problem("smoothing.m", "it belongs to the grid sampler; leave it out")
+    }
     mode = reader.choice("smoothing.mode", Mode.self) ?? .fixed
     chunkSamples = reader.int("chunk_samples", in: 1...1_000_000)
-    numerics = reader.list("numerics").compactMap { if case .string(let text) = $0 { text } else { nil } }
+    numerics = reader.texts("numerics")
     // Even if every draw agrees the bound is alpha^(1/n), and it must exceed one half.
     if n >= 1, alpha > 0, alpha < 1, alpha <= pow2(-n) {
       reader.problem(
-        "smoothing.n", "is too small: with alpha \(alpha) even a unanimous vote cannot certify; raise n or alpha")
+        "smoothing.n", "with alpha \(alpha) even a unanimous vote of so few cannot certify; raise n or alpha")
     }
     if sampler == .grid, alpha > 0 {
       for sigma in sigmas {
@@ -174,6 +177,32 @@ extension Smoothing {
       }
     }
   }
+}
+
+extension PretrainConfiguration {
+  /// Words that a run file may give, by key.
+  static var choices: [String: [String]] {
+    [
+      "schedule": words(LearningRateSchedule.Shape.self), "scale_mode": words(LevelSchedule.Mode.self),
+      "target_ema_mode": words(AverageSchedule.Mode.self), "initialization": words(Initialization.self),
+      "augmentation": words(Augmentation.Recipe.self),
+    ]
+  }
+}
+
+extension FinetuneConfiguration {
+  /// Words that a run file may give, by key.
+  static var choices: [String: [String]] {
+    [
+      "task": words(Task.self), "schedule": words(LearningRateSchedule.Shape.self),
+      "schedule_unit": words(ScheduleUnit.self), "variant": words(ConsistencyLoss.Variant.self),
+      "head": words(Head.self), "augmentation": words(Augmentation.Recipe.self),
+    ]
+  }
+}
+
+private func words<T: RawRepresentable & CaseIterable>(_: T.Type) -> [String] where T.RawValue == String {
+  T.allCases.map(\.rawValue)
 }
 
 /// 2^exponent, 0 when it underflows.

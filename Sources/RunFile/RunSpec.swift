@@ -62,7 +62,7 @@ package struct DatasetSelection: Sendable, Hashable, Codable {
     if let indices {
       let known = Set(split)
       chosen = indices.map { Int32(clamping: $0) }
-      let strangers = chosen.filter { !known.contains($0) }
+      let strangers = indices.filter { !known.contains(Int32(clamping: $0)) }
       if !strangers.isEmpty {
         let shown = strangers.prefix(5).map { String($0) }.joined(separator: ", ")
         throw RunFileError([

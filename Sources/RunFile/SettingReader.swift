@@ -2,16 +2,19 @@ internal import Foundation
 
 /// Takes typed values out of merged settings by dotted path, collecting what is wrong.
 final class SettingReader {
-  private let settings: SettingValue
+  private var settings: SettingValue
+  private let defaults: SettingValue
   private(set) var problems: [String] = []
 
-  init(_ settings: SettingValue) { self.settings = settings }
-
-  func value(_ path: String) -> SettingValue {
-    path.split(separator: ".").reduce(settings as SettingValue?) { $0?[String($1)] } ?? .null
+  /// - Parameter defaults: what stands in for a wrong value, so that reading goes on to the next one.
+  init(_ settings: SettingValue, defaults: SettingValue) {
+    self.settings = settings
+    self.defaults = defaults
   }
 
-  /// Notes that the value at `path` is wrong; `sentence` goes on after "PATH is VALUE; it ".
+  func value(_ path: String) -> SettingValue { settings.value(at: path) }
+
+  /// Notes that the value at `path` is wrong; `sentence` goes on after "PATH is VALUE; ".
   func problem(_ path: String, _ sentence: String) {
     let value = value(path)
     let shown = value == .null ? "missing" : value.shown
@@ -78,27 +81,42 @@ final class SettingReader {
     return []
   }
 
+  func texts(_ path: String) -> [String] {
+    let list = list(path)
+    let texts = list.compactMap { if case .string(let text) = $0, !text.isEmpty { text } else { nil } }
+    if texts.count != list.count { problem(path, "must be a list of names") }
+    return texts
+  }
+
   func choice<T: RawRepresentable & CaseIterable>(_ path: String, _ type: T.Type) -> T? where T.RawValue == String {
     if case .string(let text) = value(path), let choice = T(rawValue: text) { return choice }
     problem(path, "must be one of \(T.allCases.map(\.rawValue).joined(separator: ", "))")
     return nil
   }
 
-  /// Decodes a whole section; its own type checks the values.
-  func section<T: Decodable>(_ path: String, _ type: T.Type) -> T? {
-    do { return try value(path).decode(type) } catch let error as DecodingError {
-      let (context, what): (DecodingError.Context, String) =
-        switch error {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context), .keyNotFound(_, let context),
-          .dataCorrupted(let context):
-          (context, context.debugDescription)
-        @unknown default: (.init(codingPath: [], debugDescription: "\(error)"), "\(error)")
-        }
-      let place = ([path] + context.codingPath.map(\.stringValue)).joined(separator: ".")
-      problem(place, "does not fit: \(what)")
-    } catch {
-      problem(path, "does not fit: \(error)")
+  /// Decodes a whole section.
+  ///
+  /// - Parameter choices: the words that are allowed, by key of the section.
+  /// - Returns: the section, with defaults in place of what does not fit.
+  func section<T: Decodable>(_ path: String, _ type: T.Type, choices: [String: [String]]) throws -> T {
+    for (key, words) in choices.sorted(by: { $0.key < $1.key }) {
+      if case .string(let word) = value("\(path).\(key)"), words.contains(word) { continue }
+      refuse("\(path).\(key)", "must be one of \(words.joined(separator: ", "))")
     }
-    return nil
+    // The template's 0 does not tell whether fractions fit. The type does, but says neither where nor of how many.
+    guard case .map(let given) = value(path) else { return try value(path).decode(type) }
+    for (key, value) in given.sorted(by: { $0.key < $1.key }) {
+      guard case .double = value, case .int = defaults.value(at: "\(path).\(key)") else { continue }
+      var probe = defaults.value(at: path)
+      probe.set([key], to: value)
+      if (try? probe.decode(type)) == nil { refuse("\(path).\(key)", "must be a whole number") }
+    }
+    return try value(path).decode(type)
+  }
+
+  /// Notes that a value is wrong and goes on with its default.
+  private func refuse(_ path: String, _ sentence: String) {
+    problem(path, sentence)
+    settings.set(path.split(separator: ".").map(String.init), to: defaults.value(at: path))
   }
 }

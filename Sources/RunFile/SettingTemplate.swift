@@ -16,6 +16,9 @@ package struct SettingTemplate {
     _ template: SettingValue, _ given: SettingValue, path: String, problems: inout [String]
   ) -> SettingValue {
     switch (template, given) {
+    case (_, .double(let value)) where !value.isFinite:
+      problems.append("\(path) is \(given.shown); it must be a finite number")
+      return template
     case (.map(let known), .map(let present)):
       var merged = known
       for (key, value) in present.sorted(by: { $0.key < $1.key }) {

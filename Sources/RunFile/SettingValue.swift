@@ -76,7 +76,8 @@ extension SettingValue {
     self.init(node)
   }
 
-  /// YAML scalars by the core schema's types; anything else is text.
+  /// YAML scalars by the core schema's types; anything else is text. So is a number with needless zeros before it: it
+  /// is the beginning of a digest, not octal.
   private init(_ node: Node) {
     switch node {
     case .mapping(let mapping):
@@ -88,6 +89,8 @@ extension SettingValue {
     default:
       if node.null != nil {
         self = .null
+      } else if let text = node.scalar?.string, text.wholeMatch(of: /0[0-9]+/) != nil {
+        self = .string(text)
       } else if let value = node.bool {
         self = .bool(value)
       } else if let value = node.int {
@@ -100,7 +103,7 @@ extension SettingValue {
     }
   }
 
-  /// The value an `Encodable` writes.
+  /// The value an `Encodable` writes; whole doubles become integers.
   package init(encoding value: some Encodable) throws {
     self = try JSONDecoder().decode(SettingValue.self, from: JSONEncoder().encode(value))
   }
@@ -119,8 +122,17 @@ extension SettingValue {
 
   /// For messages: what a person wrote.
   package var shown: String {
-    if case .string(let text) = self { return "\"\(text)\"" }
-    return json
+    switch self {
+    case .string(let text): "\"\(text)\""
+    case .double(let value) where !value.isFinite: "\(value)"
+    case .list(let list): "[" + list.map(\.shown).joined(separator: ", ") + "]"
+    default: json
+    }
+  }
+
+  /// The value at a dotted path; null where there is none.
+  func value(at path: String) -> SettingValue {
+    path.split(separator: ".").reduce(self as SettingValue?) { $0?[String($1)] } ?? .null
   }
 
   package subscript(key: String) -> SettingValue? {

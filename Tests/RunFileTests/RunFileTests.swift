@@ -67,10 +67,23 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
   @Test(
     "values that can never work are refused before anything is written",
     arguments: [
-      ("smoothing: {sigma: [0.25], n: 5}", "smoothing.n is 5; is too small"),
+      (
+        "smoothing: {sigma: [0.25], n: 5}",
+        "smoothing.n is 5; with alpha 0.001 even a unanimous vote of so few cannot certify; raise n or alpha"
+      ),
       ("smoothing: {sigma: []}", "smoothing.sigma is []; it must name at least one"),
       ("smoothing: {sigma: [0.5, 0.50]}", "must not name a level twice"),
-      ("smoothing: {sigma: [0.25], sampler: gaussian, m: 2}", "smoothing.m is 2; belongs to the grid sampler"),
+      (
+        "smoothing: {sigma: [0.25], sampler: gaussian, m: 2}",
+        "smoothing.m is 2; it belongs to the grid sampler; leave it out"
+      ),
+      ("smoothing: {sigma: [0.25], n: 9}", "smoothing.n is 9; with alpha 0.001 even a unanimous vote"),
+      ("smoothing: {sigma: [0.25], alpha: 0}", "smoothing.alpha is 0; it must lie between 0 and 1"),
+      ("smoothing: {sigma: [0.25], alpha: 1}", "smoothing.alpha is 1; it must lie between 0 and 1"),
+      ("smoothing: {sigma: [0.25], alpha: .nan}", "smoothing.alpha is nan; it must be a finite number"),
+      ("smoothing: {sigma: [0.25, .inf]}", "smoothing.sigma is [0.25, inf]; it must be positive numbers"),
+      ("smoothing: {sigma: [0.25, x]}", "smoothing.sigma is [0.25, \"x\"]; it must be positive numbers"),
+      ("smoothing: {sigma: [0.25]}\nnumerics: [3]", "numerics is [3]; it must be a list of names"),
       ("smoothing: {sigma: [0.25], n: 1.5}", "smoothing.n is 1.5; it must be a whole number"),
       ("smoothing: {sigma: [0.25], mode: sometimes}", "must be one of fixed"),
       ("smoothing: [0.25]", "smoothing is [0.25]; it must be a group of settings"),
