@@ -47,7 +47,17 @@ package struct AggregatorService: Service {
 
   /// Certifies up to `limit` items whose votes are complete. Returns how many certificates were stored.
   package func certify(limit: Int) async throws -> Int {
-    let items = try await store.completeItems(limit: limit)
+    var items: [CompleteItem] = []
+    for item in try await store.completeItems(limit: limit) {
+      if item.drawn == (item.n0, item.n) {
+        items.append(item)
+        continue
+      }
+      let reason =
+        "\(item.drawn.selection) and \(item.drawn.estimation) draws have votes where n0 is \(item.n0) and n \(item.n)"
+      logger.critical("an item is held", metadata: ["item_id": "\(item.id)", "reason": "\(reason)"])
+      try await store.holdItem(item.id, reason: reason)
+    }
     guard !items.isEmpty else { return 0 }
     let ids = items.map(\.id)
     var topClasses: [Int64: Int] = [:]

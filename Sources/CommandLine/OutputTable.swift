@@ -130,8 +130,15 @@ struct OutputTable {
 
 /// Results go to standard output, talk to standard error.
 enum Console {
-  static func out(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
-  static func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  /// Ends the program with status 74 when the output cannot take it, for example a full disk.
+  static func out(_ text: String) {
+    do { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) } catch {
+      say("rrcm: the output could not be written: \(error.localizedDescription)")
+      exit(74)
+    }
+  }
+
+  static func say(_ text: String) { try? FileHandle.standardError.write(contentsOf: Data((text + "\n").utf8)) }
 }
 
 /// A failure a person should read, with the exit code that belongs to it.

@@ -70,12 +70,14 @@ struct Radius: AsyncParsableCommand {
     if let hits, hits < 0 || hits > draws ?? Int.max {
       problems.append("--hits is \(hits); it must be 0 to the number of draws")
     }
-    let sigmaValue = sigma.flatMap { ExactDecimal($0) }.flatMap { $0.value > 0 ? $0 : nil }
+    let sigmaValue = sigma.flatMap { ExactDecimal($0) }.flatMap { $0.value > 0 && $0.value <= 1000 ? $0 : nil }
     if sigmaValue == nil {
-      problems.append("--sigma is \(sigma ?? "missing"); it must be a positive number, for example 0.25")
+      problems.append("--sigma is \(sigma ?? "missing"); it must be a positive number up to 1000, for example 0.25")
     }
-    let alphaValue = ExactDecimal(alpha).flatMap { $0.value > 0 && $0.value < 1 ? $0 : nil }
-    if alphaValue == nil { problems.append("--alpha is \(alpha); it must lie between 0 and 1, for example 0.001") }
+    let alphaValue = ExactDecimal(alpha).flatMap { ClopperPearson.problem(alpha: $0) == nil ? $0 : nil }
+    if alphaValue == nil {
+      problems.append("--alpha is \(alpha); it must be above 0 and at most 0.5, for example 0.001")
+    }
     guard problems.isEmpty else { throw InputProblems(problems) }
     return (hits!, draws!, sigmaValue!, alphaValue!)
   }

@@ -206,7 +206,7 @@ struct ProgressDisplay {
     }
     let line = Self.line(run, metrics: metrics, pace: pace)
     if isTerminal {
-      FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K\(line)".utf8))
     } else if run.done != printedDone, printedAt.map({ ContinuousClock.now - $0 > .seconds(10) }) ?? true {
       Console.say("\(Date.now.formatted(.iso8601)) \(line)")
       printedAt = .now
@@ -215,7 +215,7 @@ struct ProgressDisplay {
   }
 
   func finish(_ run: RunProgress) {
-    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8)) }
+    if isTerminal { try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K".utf8)) }
     let seconds = run.elapsedSeconds.map { String(format: " in %.1f s", $0) } ?? ""
     Console.say(
       "\(isTerminal ? "" : Date.now.formatted(.iso8601) + " ")\(run.name): \(run.state), \(run.done) of \(run.total) \(run.unit)\(seconds)"
@@ -238,6 +238,7 @@ struct ProgressDisplay {
         line += "  \(Self.duration(pace.seconds / Double(pace.done) * Double(run.total - run.done))) left"
       }
     }
+    if run.held > 0 { line += "  \(run.held) held" }
     let shown = metrics.filter { $0.name == "loss" || $0.name == "accuracy_sigma_0.25" }
     for metric in shown { line += "  \(metric.name) \(String(format: "%.3f", metric.value))" }
     return line

@@ -44,9 +44,10 @@ package struct LeaseSizer: Sendable {
     return min(limit, max(1, Int(units)))
   }
 
-  /// Expected seconds for one unit, a minute while the speed is unknown.
+  /// Expected seconds for one unit; a quarter of an hour while the speed is unknown: heartbeats tell the dead, this only
+  /// the hung.
   package func secondsPerUnit(chunkSamples: Int) -> Double {
-    samplesPerSecond.map { Double(chunkSamples) / $0 } ?? 60
+    samplesPerSecond.map { Double(chunkSamples) / $0 } ?? 900
   }
 }
 

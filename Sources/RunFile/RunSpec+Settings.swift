@@ -155,7 +155,9 @@ extension Smoothing {
     n0 = reader.int("smoothing.n0", in: 1...1_000_000)
     n = reader.int("smoothing.n", in: 1...2_000_000_000)
     alpha = reader.double("smoothing.alpha")
-    if !(alpha > 0 && alpha < 1) { reader.problem("smoothing.alpha", "must lie between 0 and 1; 0.001 is usual") }
+    if !(alpha > 0 && alpha <= 0.5) {
+      reader.problem("smoothing.alpha", "must be above 0 and at most 0.5; 0.001 is usual")
+    }
     sampler = reader.choice("smoothing.sampler", SamplerName.self) ?? .grid
     m = reader.optionalInt("smoothing.m", in: 1...65_536)
     if m != nil && sampler == .gaussian {

@@ -13,6 +13,8 @@ package struct CompleteItem: Sendable {
   package let n: Int
   package let alpha: Double
   package let slack: Double
+  /// Draws whose votes are stored, by phase. Anything but n0 and n means that something tampered with the votes.
+  package let drawn: (selection: Int, estimation: Int)
 
   init(_ row: Row) throws {
     id = try row.int("item_id")
@@ -25,6 +27,7 @@ package struct CompleteItem: Sendable {
     n = Int(try row.int("n"))
     alpha = try row.double("alpha")
     slack = try row.double("slack")
+    drawn = (Int(try row.int("selection")), Int(try row.int("estimation")))
   }
 }
 
@@ -146,6 +149,11 @@ extension Store {
         })
     }
     return results.count { !$0.isEmpty }
+  }
+
+  /// Sets an item aside that must not be certified, with the reason.
+  package func holdItem(_ id: Int64, reason: String) async throws {
+    _ = try await connection.rows(PackageResources.hold_item_sql, [.int(id), .text(reason)])
   }
 
   /// Every item of a run, by sigma, then image.

@@ -38,6 +38,14 @@ package struct Lease: Sendable, Hashable {
   package let imageIndex: Int
   /// Canonical decimal.
   package let sigma: String
+
+  package init(id: Int64, itemID: Int64, units: Range<Int>, imageIndex: Int, sigma: String) {
+    self.id = id
+    self.itemID = itemID
+    self.units = units
+    self.imageIndex = imageIndex
+    self.sigma = sigma
+  }
 }
 
 /// Votes of one finished chunk on their way to the database.
@@ -98,8 +106,8 @@ extension Store {
   }
 
   /// Gives a run that names no numerics id this one. Returns the ids that may compute it.
-  package func pinRun(_ id: Int64, numericsID: String) async throws -> [String] {
-    try await connection.rows(PackageResources.pin_run_sql, [.int(id), .text(numericsID)]).first?
+  package func pinRun(_ id: Int64, numericsID: String, worker: WorkerIdentity) async throws -> [String] {
+    try await connection.rows(PackageResources.pin_run_sql, [.int(id), .text(numericsID), .int(worker.id)]).first?
       .texts("numerics_ids") ?? []
   }
 

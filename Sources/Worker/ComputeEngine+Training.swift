@@ -17,6 +17,7 @@ extension ComputeEngine {
   /// What one stretch of training produced.
   package struct Progress: Sendable {
     package let step: Int
+    /// Of the last step, when it is one to report; else empty.
     package let metrics: [(String, Double)]
     package let isFinished: Bool
   }
@@ -57,24 +58,24 @@ extension ComputeEngine {
     }
   }
 
-  /// Trains up to the next multiple of `every` steps.
-  package func train(reportingEvery every: Int) throws -> Progress {
-    switch training {
-    case .pretrain(let trainer):
-      var metrics: [(String, Double)] = []
-      while !trainer.isFinished {
-        metrics = try trainer.step().values.map { ($0.name, $0.value) }
-        if trainer.completed % every == 0 { break }
+  /// Trains up to the next multiple of `every` steps, but not much longer than `stretch`.
+  package func train(reportingEvery every: Int, stretch: Duration) throws -> Progress {
+    let end = ContinuousClock.now + stretch
+    while true {
+      let (step, isFinished, metrics): (Int, Bool, [(name: String, value: Double)])
+      switch training {
+      case .pretrain(let trainer):
+        metrics = trainer.isFinished ? [] : try trainer.step().values
+        (step, isFinished) = (trainer.completed, trainer.isFinished)
+      case .finetune(let trainer):
+        metrics = trainer.isFinished ? [] : try trainer.step().values
+        (step, isFinished) = (trainer.completed, trainer.isFinished)
+      case nil: throw ComputeError("no training has begun")
       }
-      return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
-    case .finetune(let trainer):
-      var metrics: [(String, Double)] = []
-      while !trainer.isFinished {
-        metrics = try trainer.step().values.map { ($0.name, $0.value) }
-        if trainer.completed % every == 0 { break }
+      let reports = isFinished || step % every == 0
+      if reports || ContinuousClock.now >= end {
+        return Progress(step: step, metrics: reports ? metrics.map { ($0.name, $0.value) } : [], isFinished: isFinished)
       }
-      return Progress(step: trainer.completed, metrics: metrics, isFinished: trainer.isFinished)
-    case nil: throw ComputeError("no training has begun")
     }
   }
 

@@ -4,7 +4,7 @@ internal import Database
 internal import Datasets
 package import Lifecycle
 internal import Models
-package import Noise
+internal import Noise
 package import Store
 internal import Tensors
 
@@ -26,8 +26,7 @@ package actor ComputeEngine {
 
   private struct StreamKey: Hashable {
     let seed: Int64
-    let sigma: Sigma
-    let sampler: Sampler
+    let level: CertificationProtocol.Level
   }
 
   package init(device: any Device, artifacts: ArtifactStore, batch: Int?) {
@@ -69,7 +68,7 @@ package actor ComputeEngine {
     let request = ChunkRequest(
       pixels: images.image(work.imageIndex).array, imageIndex: UInt32(work.imageIndex),
       phase: Phase(rawValue: Int16(work.chunk.phase))!, samples: work.chunk.samples,
-      noise: try stream(seed: work.seed, sigma: work.sigma, sampler: work.sampler))
+      noise: try stream(seed: work.seed, level: work.level))
     let votes = try classifier.votes(for: request)
     return ChunkPost(
       itemID: work.itemID, chunk: work.chunk, votes: SparseVotes(dense: votes),
@@ -94,11 +93,18 @@ package actor ComputeEngine {
     return images
   }
 
-  private func stream(seed: Int64, sigma: Sigma, sampler: Sampler) throws -> NoiseStream {
-    let key = StreamKey(seed: seed, sigma: sigma, sampler: sampler)
+  private func stream(seed: Int64, level: CertificationProtocol.Level) throws -> NoiseStream {
+    let key = StreamKey(seed: seed, level: level)
     if let stream = streams[key] { return stream }
     if streams.count >= 64 { streams.removeAll() }
-    let stream = try NoiseStream(seed: seed, sigma: sigma, sampler: sampler)
+    guard let sigma = Sigma(level.sigma) else { throw ComputeError("sigma \(level.sigma) is not a noise level") }
+    let stream = try NoiseStream(
+      seed: seed, sigma: sigma, sampler: level.gridM > 0 ? .grid(m: level.gridM) : .gaussian)
+    guard stream.table?.digest == level.tableDigest else {
+      throw ComputeError(
+        "the noise table of sigma \(sigma) with m \(level.gridM) differs from the one of the run's protocol: this software"
+          + " must not compute it")
+    }
     streams[key] = stream
     return stream
   }
@@ -111,7 +117,7 @@ package struct ChunkWork: Sendable {
   package let datasetDigest: String
   package let imageIndex: Int
   package let seed: Int64
-  package let sigma: Sigma
-  package let sampler: Sampler
+  /// The protocol's noise level: sigma, grid and the digest of the table that the slack belongs to.
+  package let level: CertificationProtocol.Level
   package let chunk: Chunk
 }

@@ -1,27 +1,27 @@
 internal import Compute
 internal import Lifecycle
 internal import Logging
-internal import Noise
-internal import RunFile
 internal import Store
 internal import Telemetry
 
 extension WorkerService {
   /// Works on a certification run until it has nothing more to claim, or for about five leases' time.
   ///
+  /// - Parameter task: what an earlier call made ready, with the speed it measured; kept for the next.
   /// - Returns: whether anything was claimed.
   /// - Throws: `Refusal` when this worker cannot compute the run.
-  func certify(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Bool {
-    let task = try await open(run, as: identity)
+  func certify(_ run: ReadyRun, task known: inout CertifyTask?, as identity: WorkerIdentity) async throws -> Bool {
+    var task: CertifyTask
+    if let known, known.identity == identity { task = known } else { task = try await open(run, as: identity) }
+    defer { known = task }
     let patience = ContinuousClock.now.advanced(by: settings.timings.leaseTarget * 5)
-    var sizer = LeaseSizer()
     var claimed = false
-    var next = try await claim(task, sizer: sizer, floor: 0, as: identity)
+    var next = try await claim(task, floor: 0, as: identity)
     while let lease = next {
       claimed = true
-      next = try await compute(lease, of: task, sizer: &sizer, as: identity) { sizer in
+      next = try await compute(lease, of: &task, as: identity) { task in
         guard ContinuousClock.now < patience else { return nil }
-        return try await claim(task, sizer: sizer, floor: lease.itemID, as: identity)
+        return try await claim(task, floor: lease.itemID, as: identity)
       }
     }
     return claimed
@@ -30,33 +30,32 @@ extension WorkerService {
   /// A run made ready for claiming.
   struct CertifyTask: Sendable {
     let run: ReadyRun
+    /// The registration under which canary and pinning were settled.
+    let identity: WorkerIdentity
     let checkpointDigest: String
     let numericsID: String
-    let smoothing: Smoothing
     let units: UnitPlan
+    /// The protocol's noise levels by sigma's decimal.
+    let levels: [String: CertificationProtocol.Level]
+    var sizer = LeaseSizer()
   }
 
   private func open(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> CertifyTask {
-    let standing: ComputeEngine.Standing
-    let smoothing: Smoothing
     guard let checkpoint = run.checkpointDigest else { throw Refusal(description: "the run has no checkpoint") }
-    do {
-      standing = try await engine.load(checkpoint: checkpoint)
-      guard case .certify(let work) = try RunFile.parse(run.spec).work else {
-        throw Refusal(description: "its run file is not one of a certification")
+    guard let rules = try await store.certification(ofRun: run.id) else {
+      throw Refusal(description: "the run has no protocol")
+    }
+    let standing: ComputeEngine.Standing
+    do { standing = try await engine.load(checkpoint: checkpoint) } catch { throw Refusal(description: "\(error)") }
+    func requireAllowed(_ allowed: [String]) throws {
+      guard allowed.contains(standing.numericsID) else {
+        throw Refusal(
+          description: "the run takes votes of \(allowed.joined(separator: ", ")) and this worker computes "
+            + standing.numericsID)
       }
-      smoothing = work
-    } catch let refusal as Refusal {
-      throw refusal
-    } catch {
-      throw Refusal(description: "\(error)")
     }
-    let allowed = try await store.pinRun(run.id, numericsID: standing.numericsID)
-    guard allowed.contains(standing.numericsID) else {
-      throw Refusal(
-        description: "the run takes votes of \(allowed.joined(separator: ", ")) and this worker computes "
-          + standing.numericsID)
-    }
+    if !run.numericsIDs.isEmpty { try requireAllowed(run.numericsIDs) }
+    // The canary comes before the pin: a worker that computes wrongly must not give a run its id.
     guard
       try await store.canaryAgrees(
         checkpointDigest: checkpoint, numericsID: standing.numericsID, logitsDigest: standing.canaryDigest,
@@ -66,27 +65,30 @@ extension WorkerService {
         description: "its logits for the canary batch differ from those recorded for \(standing.numericsID);"
           + " one of the machines computes wrongly, or the id does not tell them apart")
     }
+    try requireAllowed(await store.pinRun(run.id, numericsID: standing.numericsID, worker: identity))
     return CertifyTask(
-      run: run, checkpointDigest: checkpoint, numericsID: standing.numericsID, smoothing: smoothing,
-      units: UnitPlan(n0: smoothing.n0, n: smoothing.n, chunkSamples: smoothing.chunkSamples))
+      run: run, identity: identity, checkpointDigest: checkpoint, numericsID: standing.numericsID,
+      units: UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples),
+      levels: Dictionary(uniqueKeysWithValues: rules.levels.map { ($0.sigma, $0) }))
   }
 
   private func claim(
-    _ task: CertifyTask, sizer: LeaseSizer, floor: Int64, as identity: WorkerIdentity
+    _ task: CertifyTask, floor: Int64, as identity: WorkerIdentity
   ) async throws -> Lease? {
     guard !isStopping, registration.isHeld(identity) else { return nil }
     let chunkSamples = task.units.chunkSamples
-    let units = settings.leaseUnits ?? sizer.units(target: settings.timings.leaseTarget, chunkSamples: chunkSamples)
+    let units =
+      settings.leaseUnits ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: chunkSamples)
     let lease = try await store.claim(
       run: task.run.id, worker: identity, numericsID: task.numericsID, units: units,
-      deadlineSeconds: deadline(units: units, sizer: sizer, task: task), floor: floor)
+      deadlineSeconds: deadline(units: units, task: task), floor: floor)
     if lease != nil { metrics.leases.increment() }
     return lease
   }
 
-  private func deadline(units: Int, sizer: LeaseSizer, task: CertifyTask) -> Double {
+  private func deadline(units: Int, task: CertifyTask) -> Double {
     settings.timings.leaseDeadline(
-      units: units, secondsPerUnit: sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
+      units: units, secondsPerUnit: task.sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
     ).inSeconds
   }
 
@@ -96,11 +98,12 @@ extension WorkerService {
   /// - Parameter claimNext: claims the lease to follow, with the speed measured so far.
   /// - Returns: that lease.
   private func compute(
-    _ lease: Lease, of task: CertifyTask, sizer: inout LeaseSizer, as identity: WorkerIdentity,
-    claimNext: @escaping @Sendable (LeaseSizer) async throws -> Lease?
+    _ lease: Lease, of task: inout CertifyTask, as identity: WorkerIdentity,
+    claimNext: @escaping @Sendable (CertifyTask) async throws -> Lease?
   ) async throws -> Lease? {
-    let sigma = Sigma(lease.sigma)!
-    let sampler = task.smoothing.sampler(for: sigma)
+    guard let level = task.levels[lease.sigma] else {
+      throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)")
+    }
     var finished: [ChunkPost] = []
     var posting: Task<Void, any Error>?
     var claiming: Task<Lease?, any Error>?
@@ -109,20 +112,19 @@ extension WorkerService {
       for unit in lease.units {
         guard !isStopping, registration.isHeld(identity) else { break }
         if unit == lease.units.upperBound - 1 {
-          let speed = sizer
-          claiming = Task { try await claimNext(speed) }
+          claiming = Task { [task] in try await claimNext(task) }
         }
         let post = try await engine.votes(
           ChunkWork(
             itemID: lease.itemID, checkpointDigest: task.checkpointDigest, datasetDigest: task.run.datasetDigest,
-            imageIndex: lease.imageIndex, seed: task.run.seed, sigma: sigma, sampler: sampler,
+            imageIndex: lease.imageIndex, seed: task.run.seed, level: level,
             chunk: task.units.chunk(ofUnit: unit)))
         finished.append(post)
-        sizer.record(samples: post.chunk.samples.count, seconds: post.computeMilliseconds / 1000)
+        task.sizer.record(samples: post.chunk.samples.count, seconds: post.computeMilliseconds / 1000)
         metrics.record(post)
         if unit + 1 < lease.units.upperBound, ContinuousClock.now - postedAt >= .seconds(1) {
           try await posting?.value
-          let left = deadline(units: lease.units.upperBound - unit - 1, sizer: sizer, task: task)
+          let left = deadline(units: lease.units.upperBound - unit - 1, task: task)
           posting = Task { [finished] in
             try await self.post(finished, lease, as: identity, finishes: false, deadlineSeconds: left)
           }
@@ -130,7 +132,7 @@ extension WorkerService {
           postedAt = .now
         }
       }
-      registration.note(samplesPerSecond: sizer.samplesPerSecond)
+      registration.note(samplesPerSecond: task.sizer.samplesPerSecond)
       try await posting?.value
       posting = nil
       let isComplete = finished.last?.chunk == task.units.chunk(ofUnit: lease.units.upperBound - 1)

@@ -51,20 +51,25 @@ extension WorkerService {
     let evaluateEvery = max(1, job.steps / 10 / reportEvery) * reportEvery
     var snapshot = job.snapshotDigest
     var savedAt = ContinuousClock.now
+    var reportedAt = ContinuousClock.now
 
     while true {
       guard registration.isHeld(identity) else { return .lost }
-      let progress = try await engine.train(reportingEvery: reportEvery)
+      let progress = try await engine.train(reportingEvery: reportEvery, stretch: .seconds(1))
       var metrics = progress.metrics
-      if progress.isFinished || progress.step % evaluateEvery == 0 {
+      if progress.isFinished || (!metrics.isEmpty && progress.step % evaluateEvery == 0) {
         metrics += try await engine.evaluate(
           datasetDigest: run.datasetDigest, split: "heldout", trainSplit: spec.dataset.split)
       }
-      let held = try await talking {
-        try await store.reportJob(
-          job, step: progress.step, metrics: metrics, deadlineSeconds: settings.timings.jobDeadline.inSeconds)
+      // Which steps have metrics depends on the number of steps alone; in between, progress keeps the job's deadline off.
+      if !metrics.isEmpty || ContinuousClock.now - reportedAt >= .seconds(5) {
+        reportedAt = .now
+        let held = try await talking {
+          try await store.reportJob(
+            job, step: progress.step, metrics: metrics, deadlineSeconds: settings.timings.jobDeadline.inSeconds)
+        }
+        guard held else { return .lost }
       }
-      guard held else { return .lost }
       if progress.isFinished { break }
       if isStopping || ContinuousClock.now - savedAt >= settings.timings.snapshotEvery {
         let digest = try await engine.saveSnapshot(ofRun: run.id)

@@ -46,13 +46,18 @@ package struct WorkerService: Service {
 
   private func work() async {
     var refusals = Refusals()
+    var tasks: [Int64: CertifyTask] = [:]
     while !isStopping {
       do {
         let identity = try await registration.identity()
         var worked = false
-        for run in try await store.readyRuns() where settings.kinds.contains(run.kind) && !refusals.holds(run.id) {
+        let ready = try await store.readyRuns()
+        tasks = tasks.filter { id, _ in ready.contains { $0.id == id } }
+        for run in ready where settings.kinds.contains(run.kind) && !refusals.holds(run.id) {
           do {
-            worked = try await run.kind == "certify" ? certify(run, as: identity) : train(run, as: identity)
+            worked =
+              try await run.kind == "certify"
+              ? certify(run, task: &tasks[run.id], as: identity) : train(run, as: identity)
           } catch let refusal as Refusal {
             refusals.add(run.id)
             logger.error("run refused by this worker", metadata: ["run_id": "\(run.id)", "reason": "\(refusal)"])

@@ -78,8 +78,8 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         "smoothing.m is 2; it belongs to the grid sampler; leave it out"
       ),
       ("smoothing: {sigma: [0.25], n: 9}", "smoothing.n is 9; with alpha 0.001 even a unanimous vote"),
-      ("smoothing: {sigma: [0.25], alpha: 0}", "smoothing.alpha is 0; it must lie between 0 and 1"),
-      ("smoothing: {sigma: [0.25], alpha: 1}", "smoothing.alpha is 1; it must lie between 0 and 1"),
+      ("smoothing: {sigma: [0.25], alpha: 0}", "smoothing.alpha is 0; it must be above 0 and at most 0.5"),
+      ("smoothing: {sigma: [0.25], alpha: 1}", "smoothing.alpha is 1; it must be above 0 and at most 0.5"),
       ("smoothing: {sigma: [0.25], alpha: .nan}", "smoothing.alpha is nan; it must be a finite number"),
       ("smoothing: {sigma: [0.25, .inf]}", "smoothing.sigma is [0.25, inf]; it must be positive numbers"),
       ("smoothing: {sigma: [0.25, x]}", "smoothing.sigma is [0.25, \"x\"]; it must be positive numbers"),

@@ -32,6 +32,35 @@ import Testing
     }
   }
 
+  @Test("an item held while its certificate is being made stays held, and a disagreement takes a certificate back")
+  func heldItemsStayHeld() async throws {
+    try await Fixture.with(images: 2) { fixture in
+      let a = try await fixture.worker("a")
+      var rows: [CertificateRow] = []
+      for _ in 0..<2 {
+        let lease = try #require(try await fixture.claim(a))
+        try await fixture.post(lease, a)
+      }
+      for item in try await fixture.store.completeItems(limit: 2) {
+        #expect(item.drawn == (2, 10))
+        rows.append(CertificateRow(item: item, topClass: 1, hits: 10, pLower: 0.9, radius: 0.1, computeSeconds: 1))
+      }
+      // Held between reading the votes and storing the certificate.
+      try await fixture.store.holdItem(rows[0].item.id, reason: "a test")
+      #expect(try await fixture.store.insertCertificates(rows) == 1)
+      #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
+      // A second computation of the other item differs after it was certified.
+      let lease = Lease(id: 0, itemID: rows[1].item.id, units: 0..<4, imageIndex: 1, sigma: "0.25")
+      #expect(try await fixture.post(lease, a, units: [1], topClass: 2).disagreements == 1)
+      #expect(
+        try await fixture.store.results(ofRun: fixture.run).allSatisfy { $0.certificate == nil && $0.state == "held" })
+      #expect(try await fixture.store.finishRuns() == [fixture.run])
+      let progress = try await fixture.store.progress(ofRun: fixture.run)[0]
+      #expect(progress.state == "failed" && progress.held == 2)
+      #expect(progress.error?.contains("2 items are held") == true)
+    }
+  }
+
   @Test("two aggregators store one certificate, and a run ends when every item has one")
   func certificatesAreStoredOnce() async throws {
     try await Fixture.with(images: 1) { fixture in

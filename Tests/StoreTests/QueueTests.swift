@@ -75,6 +75,32 @@ import Testing
     }
   }
 
+  @Test("stored votes cannot be changed, by anyone")
+  func votesAreAppendOnly() async throws {
+    try await Fixture.with { fixture in
+      let worker = try await fixture.worker()
+      let lease = try #require(try await fixture.claim(worker))
+      try await fixture.post(lease, worker)
+      let error = await #expect(throws: DatabaseError.self) {
+        try await fixture.store.connection.execute("UPDATE rrcm.chunk_count SET votes = '{3}', samples = 3")
+      }
+      #expect(error?.message.contains("append-only") == true)
+    }
+  }
+
+  @Test("a run whose numerics id no live worker has shown to compute is stranded, and says so")
+  func strandedRunsAreShown() async throws {
+    try await Fixture.with(numerics: ["cuda-bf16/x"]) { fixture in
+      let a = try await fixture.worker("a")
+      func isStranded() async throws -> Bool { try await fixture.store.queueDepth()[0].bool("stranded") }
+      #expect(try await isStranded())
+      _ = try await fixture.store.pinRun(fixture.run, numericsID: "cuda-bf16/x", worker: a)
+      #expect(try await !isStranded())
+      try await fixture.store.leave(a)
+      #expect(try await isStranded())
+    }
+  }
+
   @Test("the table itself refuses votes that do not add up, and overwritten votes")
   func tableHoldsTheInvariants() async throws {
     try await Fixture.with { fixture in
@@ -158,8 +184,9 @@ import Testing
     try await Fixture.with(images: 2) { fixture in
       let a = try await fixture.worker("a")
       let other = "cuda-bf16/test/x/b64/sm_90"
-      #expect(try await fixture.store.pinRun(fixture.run, numericsID: Fixture.numerics) == [Fixture.numerics])
-      #expect(try await fixture.store.pinRun(fixture.run, numericsID: other) == [Fixture.numerics])
+      #expect(
+        try await fixture.store.pinRun(fixture.run, numericsID: Fixture.numerics, worker: a) == [Fixture.numerics])
+      #expect(try await fixture.store.pinRun(fixture.run, numericsID: other, worker: a) == [Fixture.numerics])
       let first = try #require(try await fixture.claim(a, units: 1))
       let second = try #require(try await fixture.claim(a, units: 1, numerics: other))
       #expect(second.itemID != first.itemID, "the rest of a pinned item is passed over")
@@ -168,7 +195,8 @@ import Testing
       #expect(try await fixture.claim(a, units: 4)?.itemID == first.itemID)
     }
     try await Fixture.with(numerics: ["one", "two"]) { fixture in
-      let allowed = try await fixture.store.pinRun(fixture.run, numericsID: "three")
+      let a = try await fixture.worker("a")
+      let allowed = try await fixture.store.pinRun(fixture.run, numericsID: "three", worker: a)
       #expect(allowed == ["one", "two"])
     }
   }

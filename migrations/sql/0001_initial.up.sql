@@ -144,6 +144,7 @@ CREATE TABLE rrcm.worker (
   pid                int NOT NULL,
   device             text NOT NULL,
   software           text NOT NULL,
+  numerics_ids       text[] NOT NULL DEFAULT '{}',
   samples_per_second double precision,
   registered_at      timestamptz NOT NULL DEFAULT now(),
   beat_at            timestamptz NOT NULL DEFAULT now(),
@@ -159,6 +160,7 @@ COMMENT ON COLUMN rrcm.worker.host IS 'Machine it runs on';
 COMMENT ON COLUMN rrcm.worker.pid IS 'Its process there';
 COMMENT ON COLUMN rrcm.worker.device IS 'What it computes with';
 COMMENT ON COLUMN rrcm.worker.software IS 'Its version of the software';
+COMMENT ON COLUMN rrcm.worker.numerics_ids IS 'Numerics ids it has shown to compute, since it registered';
 COMMENT ON COLUMN rrcm.worker.samples_per_second IS 'Measured speed on its current run';
 COMMENT ON COLUMN rrcm.worker.registered_at IS 'When this epoch began';
 COMMENT ON COLUMN rrcm.worker.beat_at IS 'Last heartbeat, by the database''s clock';
@@ -175,7 +177,7 @@ CREATE TABLE rrcm.certification (
   chunk_samples int NOT NULL,
   CONSTRAINT certification_mode_known CHECK (mode IN ('fixed')),
   CONSTRAINT certification_draws_positive CHECK (n0 > 0 AND n > 0 AND chunk_samples > 0),
-  CONSTRAINT certification_alpha_is_probability CHECK (alpha > 0 AND alpha < 1),
+  CONSTRAINT certification_alpha_is_probability CHECK (alpha > 0 AND alpha <= 0.5),
   CONSTRAINT certification_sampler_known CHECK (sampler IN ('grid', 'gaussian'))
 );
 COMMENT ON TABLE rrcm.certification IS 'The protocol of a certification run, fixed at submission';
@@ -295,6 +297,15 @@ CREATE TABLE rrcm.chunk_count (
   CONSTRAINT chunk_count_classes_match_votes CHECK (cardinality(classes) = cardinality(votes)),
   CONSTRAINT chunk_count_votes_positive CHECK (0 < ALL (votes))
 );
+CREATE FUNCTION rrcm.refuse_update() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only: what was stored first stays', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+COMMENT ON FUNCTION rrcm.refuse_update IS 'Trigger: rows are never changed';
+CREATE TRIGGER chunk_count_append_only BEFORE UPDATE ON rrcm.chunk_count
+  FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
 COMMENT ON TABLE rrcm.chunk_count IS 'Votes of one chunk. Append-only: a repeated post changes nothing';
 COMMENT ON COLUMN rrcm.chunk_count.item_id IS 'Item';
 COMMENT ON COLUMN rrcm.chunk_count.phase IS '0 selection, 1 estimation';

@@ -28,8 +28,9 @@ SELECT i.run_id,
   FROM rrcm.item i
   JOIN rrcm.run r USING (run_id)
   LEFT JOIN rrcm.dataset_image d ON d.dataset_digest = r.dataset_digest AND d.image_index = i.image_index
-  LEFT JOIN rrcm.certificate c USING (item_id);
-COMMENT ON VIEW rrcm.certificate_result IS 'One row per item, certified or not yet; certificate columns are null until it is';
+  LEFT JOIN rrcm.certificate c ON c.item_id = i.item_id AND i.state = 'certified';
+COMMENT ON VIEW rrcm.certificate_result IS
+  'One row per item, certified or not; certificate columns are null until it is, and again when it is held';
 COMMENT ON COLUMN rrcm.certificate_result.run_id IS 'Run';
 COMMENT ON COLUMN rrcm.certificate_result.run_name IS 'Name of the run';
 COMMENT ON COLUMN rrcm.certificate_result.item_id IS 'Item';
@@ -63,7 +64,7 @@ WITH level AS (
          count(c.item_id) AS finished,
          ceil(20 * coalesce(max(c.radius), 0))::int + 1 AS last_step
     FROM rrcm.item i
-    LEFT JOIN rrcm.certificate c USING (item_id)
+    LEFT JOIN rrcm.certificate c ON c.item_id = i.item_id AND i.state = 'certified'
    GROUP BY i.run_id, i.sigma
 )
 SELECT l.run_id,
@@ -83,6 +84,7 @@ SELECT l.run_id,
      JOIN rrcm.certificate c USING (item_id)
     WHERE i.run_id = l.run_id
       AND i.sigma = l.sigma
+      AND i.state = 'certified'
       AND c.correct
       AND c.radius >= (step / 20.0)::double precision
  ) AS hits;
@@ -204,7 +206,8 @@ SELECT r.run_id,
          SELECT
            FROM rrcm.worker w
           WHERE w.state = 'live'
-       ) AS without_workers
+            AND (r.numerics_ids = '{}' OR w.numerics_ids && r.numerics_ids)
+       ) AS stranded
   FROM rrcm.run r
   LEFT JOIN LATERAL (
     SELECT sum(i.unit_count - i.next_unit) AS units FROM rrcm.item i WHERE i.run_id = r.run_id AND i.state = 'open'
@@ -229,4 +232,5 @@ COMMENT ON COLUMN rrcm.queue_depth.priority IS 'Priority';
 COMMENT ON COLUMN rrcm.queue_depth.ready IS 'Units nobody holds';
 COMMENT ON COLUMN rrcm.queue_depth.leased IS 'Units held by workers';
 COMMENT ON COLUMN rrcm.queue_depth.oldest_seconds IS 'Seconds since the run was planned';
-COMMENT ON COLUMN rrcm.queue_depth.without_workers IS 'True when no live worker could take it';
+COMMENT ON COLUMN rrcm.queue_depth.stranded IS
+  'True when no live worker has shown to compute one of its numerics ids';

@@ -1,6 +1,6 @@
 -- name: compare_chunk
 -- Raises the alarm when what is stored for a chunk differs from what was just computed. The item is held: no certificate
--- rests on votes that disagree. Runs after post_chunk in the same transaction, so it sees a concurrent winner's row.
+-- rests on votes that disagree, and one already given stands no more. Runs after post_chunk in the same transaction, so it sees a concurrent winner's row.
 WITH differing AS (
   INSERT INTO rrcm.disagreement (item_id, phase, chunk, stored_classes, stored_votes, posted_classes, posted_votes,
                                  worker_id)
@@ -17,7 +17,7 @@ WITH differing AS (
          error = format('phase %s chunk %s was computed twice with different votes', d.phase, d.chunk)
     FROM differing d
    WHERE i.item_id = d.item_id
-     AND i.state IN ('open', 'claimed')
+     AND i.state IN ('open', 'claimed', 'certified')
 )
 INSERT INTO rrcm.event (kind, run_id, worker_id, detail)
 SELECT 'disagreement', i.run_id, $6, format('item %s phase %s chunk %s: votes differ', d.item_id, d.phase, d.chunk)

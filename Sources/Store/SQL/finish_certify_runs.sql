@@ -1,14 +1,20 @@
 -- name: finish_certify_runs
--- Ends runs whose every item is certified.
+-- Ends runs that have nothing left to do: done when every item is certified, failed when some are held.
 UPDATE rrcm.run r
-   SET state = 'done',
+   SET state = CASE WHEN ended.held = 0 THEN 'done'::rrcm.run_state ELSE 'failed' END,
+       error = CASE
+         WHEN ended.held > 0 THEN format('%s items are held without a certificate; rrcm.item.error says why', ended.held)
+       END,
        finished_at = now()
- WHERE r.state = 'running'
-   AND r.kind = 'certify'
-   AND NOT EXISTS (
-     SELECT
-       FROM rrcm.item i
-      WHERE i.run_id = r.run_id
-        AND i.state <> 'certified'
-   )
+  FROM (
+    SELECT i.run_id,
+           count(*) FILTER (WHERE i.state = 'held') AS held
+      FROM rrcm.item i
+      JOIN rrcm.run unfinished USING (run_id)
+     WHERE unfinished.state = 'running'
+     GROUP BY i.run_id
+    HAVING count(*) FILTER (WHERE i.state IN ('open', 'claimed')) = 0
+  ) AS ended
+ WHERE r.run_id = ended.run_id
+   AND r.state = 'running'
 RETURNING r.run_id

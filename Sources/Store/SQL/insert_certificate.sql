@@ -1,9 +1,17 @@
 -- name: insert_certificate
--- Stores a certificate and closes its item. A second aggregator's equal certificate changes nothing.
-WITH stored AS (
+-- Stores a certificate and closes its item, if that still waits for one: not when it was held or cancelled meanwhile. A
+-- second aggregator's equal certificate changes nothing.
+WITH waiting AS MATERIALIZED (
+  SELECT i.item_id
+    FROM rrcm.item i
+   WHERE i.item_id = $1
+     AND i.state = 'claimed'
+     FOR UPDATE
+), stored AS (
   INSERT INTO rrcm.certificate (item_id, mode, top_class, n_a, n0, n, alpha, slack, p_lower, abstained, predicted, radius,
                                 correct, numerics_id, compute_seconds)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  SELECT waiting.item_id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+    FROM waiting
   ON CONFLICT (item_id) DO NOTHING
   RETURNING item_id
 ), leftovers AS (

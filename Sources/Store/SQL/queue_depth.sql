@@ -4,6 +4,7 @@ SELECT run_id,
        kind::text AS kind,
        ready,
        leased,
-       oldest_seconds
+       oldest_seconds,
+       stranded
   FROM rrcm.queue_depth
  ORDER BY priority DESC, run_id

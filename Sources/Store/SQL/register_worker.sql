@@ -9,6 +9,7 @@ ON CONFLICT (name) DO UPDATE
        pid = excluded.pid,
        device = excluded.device,
        software = excluded.software,
+       numerics_ids = '{}',
        samples_per_second = NULL,
        registered_at = now(),
        beat_at = now()
