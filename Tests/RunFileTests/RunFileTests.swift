@@ -186,4 +186,28 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         "\(kind): documented but gone")
     }
   }
+
+  @Test("docs/run-files.md gives the default of every key that has one", arguments: RunSpec.Kind.allCases)
+  func documentedDefaults(kind: RunSpec.Kind) throws {
+    let text = try String(contentsOfFile: root + "/docs/run-files.md", encoding: .utf8)
+    var section = ""
+    var compared = 0
+    let defaults = try RunSpec.template(kind).defaults
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("## ") { section = line.dropFirst(3).trimmingCharacters(in: ["`", " "]) }
+      guard section == kind.rawValue, let match = line.firstMatch(of: /^\| `([a-z0-9_.]+)` \| ([^|]+) \|/) else {
+        continue
+      }
+      let written = match.2.replacing("`", with: "").replacing("−", with: "-")
+      switch defaults.value(at: String(match.1)) {
+      case .null, .map, .list: continue
+      case .int(let value): #expect(Double(written) == Double(value), "\(match.1) is \(value)")
+      case .double(let value): #expect(Double(written) == value, "\(match.1) is \(value)")
+      case .bool(let value): #expect(written == "\(value)", "\(match.1) is \(value)")
+      case .string(let value): #expect(written == value, "\(match.1) is \(value)")
+      }
+      compared += 1
+    }
+    #expect(compared >= 6)
+  }
 }
