@@ -178,7 +178,7 @@ struct Migrate: AsyncParsableCommand {
   struct Print: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "sql", abstract: "Print the migrations as SQL for psql.",
-      discussion: "rrcm migrate sql\nrrcm migrate sql | psql -1 -v ON_ERROR_STOP=1 DATABASE")
+      discussion: "rrcm migrate sql\nrrcm migrate sql | psql -v ON_ERROR_STOP=1 DATABASE")
 
     func run() async throws {
       Console.out(try Migrator.sql())

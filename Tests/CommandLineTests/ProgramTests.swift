@@ -110,7 +110,7 @@ import Testing
       let psql = Process()
       psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       psql.arguments = [
-        "psql", "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", printed, database.url.connectionString,
+        "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", printed, database.url.connectionString,
       ]
       psql.standardInput = FileHandle.nullDevice
       let said = folder.write([], "psql.err")
