@@ -108,6 +108,12 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     guard case .certify(let smoothing) = spec.work else { throw RunFileError(["not a certification"]) }
     #expect(smoothing.n == 3000 && smoothing.n0 == 50 && spec.name == "other")
     #expect(problems(certify, overrides: ["smoothing.n"])[0].contains("has no \"=\""))
+    let wrong = problems(
+      certify, overrides: ["smoothing.n", "seed=["], environment: ["RRCM_RUN_NAME": "{", "RRCM_RUN_SEED": "3"])
+    #expect(wrong.count == 3)
+    for start in ["--set smoothing.n has no", "--set seed=[ does not have a YAML", "RRCM_RUN_NAME does not have"] {
+      #expect(wrong.contains { $0.hasPrefix(start) }, "\(start) is missing from \(wrong)")
+    }
     #expect(problems(certify, environment: ["RRCM_RUN_SMOTHING__N": "1"])[0].contains("did you mean \"smoothing\"?"))
   }
 
@@ -124,6 +130,14 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     let stored = try spec.settings.json
     #expect(try RunFile.parse(stored) == spec)
     #expect(try RunFile.parse(stored).settings.json == stored)
+  }
+
+  @Test(
+    "names are what people can type and a number cannot be mistaken for",
+    arguments: ["a b", "ä", "\"\"", "12", "true", "a/b"])
+  func names(name: String) {
+    let found = problems(certify.replacing("probe", with: name))
+    #expect(found.count == 1 && found[0].hasPrefix("name is "), "\(found)")
   }
 
   @Test("a seed is drawn when none is given, and kept when one is")
