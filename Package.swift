@@ -129,7 +129,7 @@ let package = Package(
     tests(
       "CoordinatorTests",
       ["Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "TestSupport"]),
-    tests("CommandLineTests", ["CommandLine", "Database", "TestSupport"]),
+    tests("CommandLineTests", ["CommandLine", "Store", "Database", "TestSupport", arguments]),
     tests(
       "FleetTests",
       [

@@ -17,10 +17,11 @@ struct DatasetCommand: AsyncParsableCommand {
       abstract: "Pack images into a set named by its content hash and record it.",
       discussion: """
         rrcm dataset import digits digits.csv.gz
-        rrcm dataset import imagefolder cifar10-test.tar.gz --name cifar10 --size 32 --split test
+        rrcm dataset import imagefolder test.tar.gz --name cifar10 --size 32
 
-        digits:       the UCI handwritten digits, one line of 64 grey values and a label per image
-        imagefolder:  a directory or tar of class directories with JPEG or PNG files, resized and cropped to --size
+        digits       the UCI handwritten digits: 64 grey values and a label a line
+        imagefolder  a directory or tar of class directories with JPEG or PNG
+                     files, resized and cropped to --size
         Next: rrcm dataset show NAME
         """)
 
@@ -151,10 +152,11 @@ struct CheckpointCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Import a checkpoint of the authors' code (.pth, .pt) or one of ours (a folder).",
       discussion: """
-        rrcm checkpoint import n05_300k_b.pt --name rrcm-b-cifar10 --heads 12 --final-norm false --levels 81
+        rrcm checkpoint import b.pt --heads 12 --final-norm false --levels 81
         rrcm checkpoint import exported/ --name again
 
-        The authors' files do not hold heads, final norm and levels: they must be given. Nothing in a file is executed.
+        The authors' files do not hold heads, final norm and levels: they must be
+        given. Nothing in a file is executed.
         Next: rrcm checkpoint show NAME
         """)
     @Argument(help: "File or folder.")

@@ -68,6 +68,12 @@ struct Down: AsyncParsableCommand {
   @Option(name: .long, help: "Seconds a process may take to drain before it is killed.")
   var timeout = 60
 
+  func validate() throws {
+    guard (0...86_400).contains(timeout) else {
+      throw ValidationError("--timeout is \(timeout); it must be 0 to 86400 seconds")
+    }
+  }
+
   func run() async throws {
     let context = Context()
     let processes = LocalProcesses(home: context.home)
@@ -154,7 +160,8 @@ struct Migrate: AsyncParsableCommand {
 
   struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "List migrations, applied and pending.", discussion: "rrcm migrate status")
+      abstract: "List migrations, applied and pending.",
+      discussion: "rrcm migrate status\nrrcm migrate status --output json")
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -171,7 +178,7 @@ struct Migrate: AsyncParsableCommand {
   struct Print: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "sql", abstract: "Print the migrations as SQL for psql.",
-      discussion: "rrcm migrate sql\nrrcm migrate sql | psql -1 \"$RRCM_DATABASE_URL\"")
+      discussion: "rrcm migrate sql\nrrcm migrate sql | psql -v ON_ERROR_STOP=1 DATABASE")
 
     func run() async throws {
       Console.out(try Migrator.sql())

@@ -13,11 +13,17 @@ package struct RRCM: AsyncParsableCommand {
     commandName: "rrcm",
     abstract: "Train rRCM models and certify image classifiers by randomized smoothing, as a fleet over PostgreSQL.",
     discussion: """
-      Everything on this machine:     rrcm up; rrcm run submit FILE.yaml; rrcm run watch NAME; rrcm report NAME
-      A certificate from counts:      rrcm radius --hits 9900 --draws 10000 --sigma 0.25 --alpha 0.001
+      Everything on this machine:
+        rrcm up; rrcm run submit FILE.yaml; rrcm run watch NAME; rrcm report NAME
+      A certificate from counts:
+        rrcm radius --hits 9900 --draws 10000 --sigma 0.25 --alpha 0.001
 
-      RRCM_DATABASE_URL names the database (any libpq URL); without it the private one of "rrcm up" is used.
-      RRCM_HOME is where that lives, RRCM_STORE where checkpoints and image sets are stored.
+      RRCM_DATABASE_URL  the database, any libpq URL; else that of "rrcm up"
+      RRCM_HOME          where that one lives, with logs
+      RRCM_STORE         where checkpoints and image sets are stored
+
+      Exit codes: 0 done, 1 failed, 64 wrong usage or input, 69 no database,
+      75 try again.
       """,
     version: Software.version,
     subcommands: [
@@ -64,6 +70,7 @@ enum ExitStatus: Int32 {
   /// The code for an error of ours; nil for those that ArgumentParser reports itself.
   init?(of error: any Error) {
     switch error {
+    case let error as DatabaseError where error.code == "bad_url": self = .badInput
     case let error as DatabaseError:
       self =
         error.code == "connection_failed" || error.code == "cluster_stopped"

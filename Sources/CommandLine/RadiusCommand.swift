@@ -27,13 +27,16 @@ struct Radius: AsyncParsableCommand {
   func run() async throws {
     if let input {
       guard hits == nil, draws == nil, sigma == nil else {
-        throw CommandFailure("--input stands alone: hits, draws and sigma come from its columns")
+        throw InputProblems(["--input stands alone: hits, draws, sigma and alpha come from its columns"])
+      }
+      guard [.table, .csv].contains(output.output) else {
+        throw InputProblems(["--output is \(output.output.rawValue); --input answers with CSV, leave it out"])
       }
       let data =
         input == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: input)
-      guard let data else { throw CommandFailure("\(input) cannot be read; check the path and its permissions") }
+      guard let data else { throw InputProblems(["\(input) cannot be read; check the path and its permissions"]) }
       guard let text = String(data: data, encoding: .utf8) else {
-        throw CommandFailure("\(input) is not UTF-8 text; the table is CSV")
+        throw InputProblems(["\(input) is not UTF-8 text; the table is CSV"])
       }
       let answer = try await offPool { try RadiusTable.answer(text) }
       Console.out(answer)

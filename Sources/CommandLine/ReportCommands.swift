@@ -12,7 +12,8 @@ struct ReportCommand: AsyncParsableCommand {
       rrcm report quickstart-certify
       rrcm report quickstart-certify --html report.html
 
-      An unfinished run is shown with its certified accuracy as an interval. Next: rrcm export certificates NAME
+      An unfinished run is shown with its certified accuracy as an interval.
+      Next: rrcm export certificates NAME
       """)
 
   @Argument(help: "Number or name of the run.")

@@ -34,10 +34,14 @@ struct ServiceOptions: ParsableArguments {
     guard ["text", "json"].contains(logFormat) else {
       throw ValidationError("--log-format is \(logFormat); it must be text or json")
     }
-    guard beatSeconds > 0, sweepSeconds > 0, deadSeconds >= 2 * beatSeconds else {
+    let seconds = [beatSeconds, deadSeconds, sweepSeconds]
+    guard seconds.allSatisfy({ $0 > 0 && $0 <= 86_400 }), deadSeconds >= 2 * beatSeconds else {
       throw ValidationError(
-        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be positive, and the second at least twice the first"
+        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be above 0 and at most a day, and the second at least twice the first"
       )
+    }
+    if let metrics {
+      do { _ = try MetricsServer(address: metrics, registry: Metrics()) } catch { throw ValidationError("\(error)") }
     }
   }
 
@@ -144,8 +148,8 @@ struct WorkerCommand: AsyncParsableCommand {
       if let leaseChunks, !(1...1_000_000).contains(leaseChunks) {
         throw ValidationError("--lease-chunks is \(leaseChunks); it must be 1 to 1000000")
       }
-      guard snapshotSeconds > 0 else {
-        throw ValidationError("--snapshot-seconds is \(snapshotSeconds); it must be positive")
+      guard snapshotSeconds > 0, snapshotSeconds <= 86_400 else {
+        throw ValidationError("--snapshot-seconds is \(snapshotSeconds); it must be above 0 and at most a day")
       }
       let known = Set(["pretrain", "finetune", "certify"])
       guard !kindSet.isEmpty, kindSet.isSubset(of: known) else {

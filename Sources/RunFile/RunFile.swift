@@ -33,20 +33,26 @@ package enum RunFile {
     do { settings = try SettingValue(yaml: text) } catch {
       throw RunFileError(["not valid YAML: \(error)"])
     }
-    let fromEnvironment = environment.filter { $0.key.hasPrefix(environmentPrefix) }.sorted { $0.key < $1.key }.map {
-      let path = $0.key.dropFirst(environmentPrefix.count).lowercased().components(separatedBy: "__")
-      return path.joined(separator: ".") + "=" + $0.value
+    var layers: [(source: String, path: Substring, value: Substring)] = []
+    var problems: [String] = []
+    for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(environmentPrefix) {
+      let path = name.dropFirst(environmentPrefix.count).lowercased().replacing("__", with: ".")
+      layers.append((name, path[...], value[...]))
     }
-    for override in fromEnvironment + overrides {
+    for override in overrides {
       guard let equals = override.firstIndex(of: "="), equals != override.startIndex else {
-        throw RunFileError(["--set \(override) has no \"=\"; write it as smoothing.n=1000"])
+        problems.append("--set \(override) has no \"=\"; write it as smoothing.n=1000")
+        continue
       }
-      let path = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-      let value = String(override[override.index(after: equals)...])
-      do { settings.set(path, to: try SettingValue(yaml: value)) } catch {
-        throw RunFileError(["--set \(override) does not have a YAML value: \(error)"])
+      layers.append(("--set \(override)", override[..<equals], override[override.index(after: equals)...]))
+    }
+    for layer in layers {
+      let path = layer.path.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+      do { settings.set(path, to: try SettingValue(yaml: String(layer.value))) } catch {
+        problems.append("\(layer.source) does not have a YAML value: \(error)")
       }
     }
+    guard problems.isEmpty else { throw RunFileError(problems) }
     return try RunSpec(settings: settings, freshSeed: { Int64.random(in: 0...Int64(UInt32.max)) })
   }
 }

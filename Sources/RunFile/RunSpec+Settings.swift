@@ -60,9 +60,7 @@ extension RunSpec {
 
     self.kind = kind
     name = reader.text("name")
-    if name.isEmpty || name.count > 100
-      || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+".contains($0)) })
-    {
+    if name.count > 100 || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_.+".contains($0)) }) {
       reader.problem("name", "must be 1 to 100 letters, digits or -_.+")
     }
     if !name.isEmpty && name.allSatisfy(\.isNumber) {

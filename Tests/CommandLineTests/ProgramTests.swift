@@ -12,7 +12,9 @@ import Testing
     let json = try await Program.run([
       "radius", "--hits", "9900", "--draws", "10000", "--sigma", "0.25", "--output", "json",
     ])
-    #expect(json.output.contains("\"radius\": 0.55310491") && json.output.contains("\"abstain\": false"))
+    let rows = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]]
+    #expect(rows?.count == 1 && rows?[0]["hits"] as? Int == 9900 && rows?[0]["abstain"] as? Bool == false)
+    #expect(json.output.contains("\"radius\": 0.55310491"))
     let abstains = try await Program.run(["radius", "--hits", "5155", "--draws", "10000", "--sigma", "1"])
     #expect(abstains.output.contains("abstain"))
   }
@@ -40,6 +42,34 @@ import Testing
     #expect(table.status == 64 && table.output.isEmpty)
     #expect(table.errors.contains("line 2, column sigma") && table.errors.contains("line 3, column hits"))
     #expect(table.errors.contains("line 3, column alpha"))
+  }
+
+  @Test("a table that cannot be read, and options that do not go with one, are wrong usage")
+  func tableUsage() async throws {
+    let folder = TemporaryFolder()
+    let file = folder.write(Array("hits,draws,sigma,alpha\n1,2,1,0.001\n".utf8), "in.csv")
+    for (arguments, message) in [
+      (["--input", "/nowhere.csv"], "/nowhere.csv cannot be read"),
+      (["--input", folder.write([0xFF, 0xFE], "b.csv")], "is not UTF-8 text"),
+      (["--input", file, "--hits", "3"], "--input stands alone"),
+      (["--input", file, "--output", "json"], "--output is json; --input answers with CSV"),
+    ] {
+      let outcome = try await Program.run(["radius"] + arguments)
+      #expect(outcome.status == 64 && outcome.output.isEmpty && outcome.errors.contains(message), "\(outcome)")
+    }
+  }
+
+  @Test("submitting says what is wrong with every file, before it asks for a database")
+  func wrongRunFiles() async throws {
+    let folder = TemporaryFolder()
+    let first = folder.write(Array("kind: certify\nname: a\nzebra: 1\nsmoothing: {sigma: [-1]}".utf8), "a.yaml")
+    let second = folder.write(Array("kind: paint".utf8), "b.yaml")
+    let outcome = try await Program.run(["run", "submit", first, second, folder.path + "/c.yaml"])
+    #expect(outcome.status == 64 && outcome.output.isEmpty)
+    for part in [
+      "\(first): zebra is not a setting", "\(first): smoothing.sigma is [-1]", "\(first): dataset.name is missing",
+      "\(second): kind is \"paint\"", "c.yaml cannot be read",
+    ] { #expect(outcome.errors.contains(part), "\(part) is missing from \(outcome.errors)") }
   }
 
   @Test("wrong usage ends with 64", arguments: [["fly"], ["run", "submit"], ["worker", "start", "--threads", "0"]])
@@ -72,6 +102,47 @@ import Testing
     #expect(outcome.status == 0 && outcome.output.contains("CREATE TABLE rrcm.chunk_count"))
   }
 
+  @Test("psql applies the printed migrations to an empty database, and the program then finds it current")
+  func printedMigrationsApply() async throws {
+    try await withTestDatabase(migrated: false) { database async throws in
+      let folder = TemporaryFolder()
+      let printed = folder.write(Array(try await Program.run(["migrate", "sql"]).output.utf8), "all.sql")
+      let psql = Process()
+      psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      psql.arguments = [
+        "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", printed, database.url.connectionString,
+      ]
+      psql.standardInput = FileHandle.nullDevice
+      let said = folder.write([], "psql.err")
+      psql.standardOutput = FileHandle.nullDevice
+      psql.standardError = FileHandle(forWritingAtPath: said)
+      try psql.run()
+      while psql.isRunning { try await Task.sleep(for: .milliseconds(20)) }
+      let errors = try String(contentsOfFile: said, encoding: .utf8)
+      #expect(psql.terminationStatus == 0, "\(errors)")
+      let environment = ["RRCM_DATABASE_URL": database.url.connectionString]
+      let up = try await Program.run(["migrate", "up"], environment: environment)
+      #expect(up.status == 0 && up.errors.contains("nothing to do: the schema is current"))
+      #expect(try await Program.run(["run", "list"], environment: environment).status == 0)
+    }
+  }
+
+  @Test("a database URL that cannot be read is wrong usage, and is not quoted")
+  func unreadableURL() async throws {
+    let outcome = try await Program.run(
+      ["run", "list"], environment: ["RRCM_DATABASE_URL": "postgresql://me:tops3cret@host:port/x?nonsense=1"])
+    #expect(outcome.status == 64 && outcome.errors.contains("the database URL names an option"), "\(outcome.errors)")
+    #expect(!outcome.errors.contains("tops3cret"))
+  }
+
+  @Test("the program's own help and version")
+  func programHelp() async throws {
+    let help = try await Program.run(["--help"])
+    #expect(help.status == 0 && help.output.contains("rrcm up; rrcm run submit FILE.yaml"))
+    #expect(help.output.contains("rrcm radius --hits 9900 --draws 10000 --sigma 0.25"))
+    #expect(try await Program.run(["--version"]).output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+  }
+
   @Test("a password never shows")
   func passwords() async throws {
     let environment = ["RRCM_DATABASE_URL": "postgresql://someone:tops3cret@127.0.0.1:1/none"]
@@ -83,7 +154,7 @@ import Testing
   }
 
   @Test(
-    "each verb's help opens with an example",
+    "each verb's help opens with two examples",
     arguments: [
       ["run", "submit"], ["run", "list"], ["run", "show"], ["run", "watch"], ["run", "cancel"], ["dataset", "import"],
       ["dataset", "list"], ["dataset", "show"], ["checkpoint", "import"], ["checkpoint", "list"],
@@ -94,6 +165,9 @@ import Testing
     ])
   func help(verb: [String]) async throws {
     let outcome = try await Program.run(verb + ["--help"])
-    #expect(outcome.status == 0 && outcome.output.contains("rrcm \(verb.joined(separator: " "))"))
+    let opening = outcome.output.split(separator: "USAGE:")[0]
+    let command = "rrcm \(verb.joined(separator: " "))"
+    let examples = opening.split(separator: "\n").filter { $0 == command || $0.hasPrefix(command + " ") }
+    #expect(outcome.status == 0 && examples.count >= 2, "\(outcome.output)")
   }
 }

@@ -108,6 +108,12 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     guard case .certify(let smoothing) = spec.work else { throw RunFileError(["not a certification"]) }
     #expect(smoothing.n == 3000 && smoothing.n0 == 50 && spec.name == "other")
     #expect(problems(certify, overrides: ["smoothing.n"])[0].contains("has no \"=\""))
+    let wrong = problems(
+      certify, overrides: ["smoothing.n", "seed=["], environment: ["RRCM_RUN_NAME": "{", "RRCM_RUN_SEED": "3"])
+    #expect(wrong.count == 3)
+    for start in ["--set smoothing.n has no", "--set seed=[ does not have a YAML", "RRCM_RUN_NAME does not have"] {
+      #expect(wrong.contains { $0.hasPrefix(start) }, "\(start) is missing from \(wrong)")
+    }
     #expect(problems(certify, environment: ["RRCM_RUN_SMOTHING__N": "1"])[0].contains("did you mean \"smoothing\"?"))
   }
 
@@ -124,6 +130,14 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     let stored = try spec.settings.json
     #expect(try RunFile.parse(stored) == spec)
     #expect(try RunFile.parse(stored).settings.json == stored)
+  }
+
+  @Test(
+    "names are what people can type and a number cannot be mistaken for",
+    arguments: ["a b", "ä", "\"\"", "12", "true", "a/b"])
+  func names(name: String) {
+    let found = problems(certify.replacing("probe", with: name))
+    #expect(found.count == 1 && found[0].hasPrefix("name is "), "\(found)")
   }
 
   @Test("a seed is drawn when none is given, and kept when one is")
@@ -185,5 +199,29 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         described.subtracting(keys).subtracting(kind == .pretrain ? ["checkpoint"] : []).isEmpty,
         "\(kind): documented but gone")
     }
+  }
+
+  @Test("docs/run-files.md gives the default of every key that has one", arguments: RunSpec.Kind.allCases)
+  func documentedDefaults(kind: RunSpec.Kind) throws {
+    let text = try String(contentsOfFile: root + "/docs/run-files.md", encoding: .utf8)
+    var section = ""
+    var compared = 0
+    let defaults = try RunSpec.template(kind).defaults
+    for line in text.split(separator: "\n") {
+      if line.hasPrefix("## ") { section = line.dropFirst(3).trimmingCharacters(in: ["`", " "]) }
+      guard section == kind.rawValue, let match = line.firstMatch(of: /^\| `([a-z0-9_.]+)` \| ([^|]+) \|/) else {
+        continue
+      }
+      let written = match.2.replacing("`", with: "").replacing("−", with: "-")
+      switch defaults.value(at: String(match.1)) {
+      case .null, .map, .list: continue
+      case .int(let value): #expect(Double(written) == Double(value), "\(match.1) is \(value)")
+      case .double(let value): #expect(Double(written) == value, "\(match.1) is \(value)")
+      case .bool(let value): #expect(written == "\(value)", "\(match.1) is \(value)")
+      case .string(let value): #expect(written == value, "\(match.1) is \(value)")
+      }
+      compared += 1
+    }
+    #expect(compared >= 6)
   }
 }
