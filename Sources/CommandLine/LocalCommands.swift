@@ -102,7 +102,7 @@ struct Status: AsyncParsableCommand {
     for process in await LocalProcesses(home: context.home).status() {
       parts.add([
         .text("process"), .text(process.name), .text(process.pid == nil ? "ended" : "running"),
-        .text(process.pid.map { "pid \($0)" } ?? "see \(process.logFile)"),
+        .text(process.pid.map { "pid \($0)" } ?? "see \(process.logFile); start it again: rrcm up"),
       ])
     }
     if try DatabaseURL.fromEnvironment() == nil {
@@ -128,7 +128,9 @@ struct Status: AsyncParsableCommand {
     for row in try await store.queueDepth() {
       parts.add([
         .text("run"), .text(try row.text("name")), .text("running"),
-        .text("\(try row.int("ready")) chunks ready, \(try row.int("leased")) leased"),
+        .text(
+          "\(try row.int("ready")) chunks ready, \(try row.int("leased")) leased"
+            + (try row.bool("stranded") ? ", stranded: no live worker of its numerics ids" : "")),
       ])
     }
     parts.print(output)

@@ -115,6 +115,18 @@ final class GoldenFolder {
     return heads
   }
 
+  /// Compares the numbers of a JSON file's `config` with the network that the tensors' shapes gave.
+  static func compareConfiguration(_ json: JSON, with c: ViTConfiguration, _ check: inout GoldenCheck) {
+    guard let config = json.optional("config") else { return }
+    let numbers = [
+      ("in_channels", c.channels), ("image_size", c.imageSize), ("patch_size", c.patchSize), ("embed_dim", c.width),
+      ("depth", c.depth), ("num_heads", c.heads), ("mlp_ratio", c.mlpRatio), ("hidden_dim", c.projectorHidden),
+      ("output_dim", c.projectorOutput),
+    ]
+    let given = numbers.filter { config.optional($0.0)?.int != nil }
+    check.exact("config", given.map(\.1), given.map { config.optional($0.0)!.int! })
+  }
+
   /// The file that a sentence such as `model_a.safetensors (add the prefix …)` begins with.
   static func fileName(_ sentence: String) -> String? {
     sentence.split(separator: " ").first.map(String.init).flatMap { $0.hasSuffix(".safetensors") ? $0 : nil }

@@ -11,6 +11,7 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
     throw GoldenError("start_weights does not begin with a file name")
   }
   let base = try context.folder.model(file: weights)
+  GoldenFolder.compareConfiguration(json, with: base.configuration, &check)
   let head = try Head(data, prefix: "linear_head.", width: base.configuration.width)
   check.exact("num_classes", [head.classes], [try json.requireInt("num_classes")])
   // With the projector, which is in the authors' parameter groups and never moves.

@@ -11,6 +11,7 @@ func checkPretrain(_ context: GoldenContext, _ subject: String, _ check: inout G
     throw GoldenError("start_weights does not begin with a file name")
   }
   let (model, state) = try context.folder.model(file: weights)
+  GoldenFolder.compareConfiguration(json, with: model, &check)
   guard model.hasProjector else { throw GoldenError("\(weights) has no projector") }
   let steps = try json.requireArray("steps")
   guard !steps.isEmpty else { throw GoldenError("\"steps\" is empty") }
@@ -56,6 +57,9 @@ func checkPretrain(_ context: GoldenContext, _ subject: String, _ check: inout G
       "step \(k) contrast_view2_online", metrics.contrast2, try reference.requireDoubles("contrast_view2_online"), 2e-4)
     check.absolute("step \(k) consistency", metrics.consistency, try reference.requireDoubles("consistency"), 2e-4)
     check.absolute("step \(k) loss_per_sample", metrics.losses, try reference.requireDoubles("loss_per_sample"), 6e-4)
+    if let loss = reference.optional("loss")?.double {
+      check.absolute("step \(k) loss", [metrics.loss], [loss], 6e-4)
+    }
     check.relative(
       "step \(k) grad_norm_before_clip", [metrics.gradientNorm], [try reference.requireDouble("grad_norm_before_clip")],
       1e-3)
