@@ -167,7 +167,7 @@ extension Smoothing {
     // Even if every draw agrees the bound is alpha^(1/n), and it must exceed one half.
     if n >= 1, alpha > 0, alpha < 1, alpha <= pow2(-n) {
       reader.problem(
-        "smoothing.n", "with alpha \(alpha) even a unanimous vote of so few cannot certify; raise n or alpha")
+        "smoothing.n", "it is too small: with alpha \(alpha) even a unanimous vote cannot certify; raise n or alpha")
     }
     if sampler == .grid, alpha > 0 {
       for sigma in sigmas {

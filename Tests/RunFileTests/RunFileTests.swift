@@ -69,7 +69,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     arguments: [
       (
         "smoothing: {sigma: [0.25], n: 5}",
-        "smoothing.n is 5; with alpha 0.001 even a unanimous vote of so few cannot certify; raise n or alpha"
+        "smoothing.n is 5; it is too small: with alpha 0.001 even a unanimous vote cannot certify; raise n or alpha"
       ),
       ("smoothing: {sigma: []}", "smoothing.sigma is []; it must name at least one"),
       ("smoothing: {sigma: [0.5, 0.50]}", "must not name a level twice"),
@@ -77,7 +77,10 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
         "smoothing: {sigma: [0.25], sampler: gaussian, m: 2}",
         "smoothing.m is 2; it belongs to the grid sampler; leave it out"
       ),
-      ("smoothing: {sigma: [0.25], n: 9}", "smoothing.n is 9; with alpha 0.001 even a unanimous vote"),
+      (
+        "smoothing: {sigma: [0.25], n: 9}",
+        "smoothing.n is 9; it is too small: with alpha 0.001 even a unanimous vote"
+      ),
       ("smoothing: {sigma: [0.25], alpha: 0}", "smoothing.alpha is 0; it must be above 0 and at most 0.5"),
       ("smoothing: {sigma: [0.25], alpha: 1}", "smoothing.alpha is 1; it must be above 0 and at most 0.5"),
       ("smoothing: {sigma: [0.25], alpha: .nan}", "smoothing.alpha is nan; it must be a finite number"),
