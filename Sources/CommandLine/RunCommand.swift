@@ -42,7 +42,7 @@ struct RunCommand: AsyncParsableCommand {
       }
       guard problems.isEmpty else { throw RunFileError(problems) }
       let store = try await Context().store("submit")
-      var submission = Submission(store: store, software: Software.version)
+      let submission = Submission(store: store, software: Software.version)
       let prepared = try await submission.prepare(specs)
       if showResolved {
         for entry in prepared { Console.out(try entry.spec.settings.json + "\n") }

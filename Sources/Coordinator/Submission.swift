@@ -10,8 +10,6 @@ package import Store
 package struct Submission: Sendable {
   private let store: Store
   private let software: String
-  /// Runs submitted so far by name: later files of one command may name their checkpoints.
-  private var submitted: [String: Int64] = [:]
 
   package init(store: Store, software: String) {
     self.store = store
@@ -64,15 +62,11 @@ package struct Submission: Sendable {
     return ordered
   }
 
-  /// Records prepared runs in order and wakes the coordinator. Returns their numbers.
-  package mutating func submit(_ prepared: [Prepared]) async throws -> [Int64] {
-    var ids: [Int64] = []
-    for var entry in prepared.map({ (run: $0.run, earlier: $0.dependsOnEarlier) }) {
-      if let earlier = entry.earlier { entry.run.dependsOn = submitted[earlier] }
-      let id = try await store.insertRun(entry.run)
-      submitted[entry.run.name] = id
-      ids.append(id)
-    }
+  /// Records prepared runs, all or none, and wakes the coordinator. Returns their numbers.
+  package func submit(_ prepared: [Prepared]) async throws -> [Int64] {
+    let places = Dictionary(uniqueKeysWithValues: prepared.enumerated().map { ($0.element.run.name, $0.offset) })
+    let ids = try await store.insertRuns(
+      prepared.map { ($0.run, dependsOnPlace: $0.dependsOnEarlier.flatMap { places[$0] }) })
     try await store.announceWork()
     return ids
   }

@@ -148,34 +148,24 @@ package struct RunProgress: Sendable {
 
 // Runs, as people handle them.
 extension Store {
-  /// Records a run with its protocol in one transaction. Returns its number.
+  /// Records a run with its protocol. Returns its number.
   package func insertRun(_ run: NewRun) async throws -> Int64 {
+    try await insertRuns([(run, dependsOnPlace: nil)])[0]
+  }
+
+  /// Records runs with their protocols, all or none.
+  ///
+  /// - Parameter runs: each with the place of an earlier one in this list on which it depends, if any.
+  /// - Returns: their numbers.
+  package func insertRuns(_ runs: [(run: NewRun, dependsOnPlace: Int?)]) async throws -> [Int64] {
     try await connection.transaction { connection in
-      let id = try connection.rows(
-        PackageResources.insert_run_sql,
-        [
-          .text(run.kind), .text(run.name), .json(run.spec), .int(run.seed), .int(run.priority),
-          .text(run.datasetDigest), .optional(run.checkpointDigest.map { .text($0) }),
-          .optional(run.dependsOn.map { .int($0) }), .optional(run.imageIndices.map { .ints($0) }),
-          .texts(run.numericsIDs), .text(run.software),
-        ])[0].int("run_id")
-      if let protocolOfRun = run.certification {
-        _ = try connection.rows(
-          PackageResources.insert_certification_sql,
-          [
-            .int(id), .text(protocolOfRun.mode), .int(protocolOfRun.n0), .int(protocolOfRun.n),
-            .double(protocolOfRun.alpha), .text(protocolOfRun.sampler), .int(protocolOfRun.chunkSamples),
-          ])
-        for level in protocolOfRun.levels {
-          _ = try connection.rows(
-            PackageResources.insert_certification_sigma_sql,
-            [
-              .int(id), .text(level.sigma), .int(level.gridM), .double(level.slack),
-              .optional(level.tableDigest.map { .text($0) }),
-            ])
-        }
+      var ids: [Int64] = []
+      for (run, place) in runs {
+        var run = run
+        if let place { run.dependsOn = ids[place] }
+        ids.append(try connection.insert(run))
       }
-      return id
+      return ids
     }
   }
 
@@ -213,5 +203,34 @@ extension Store {
   package func latestMetrics(ofRun id: Int64) async throws -> [(name: String, step: Int64, value: Double)] {
     try await connection.rows(PackageResources.latest_metrics_sql, [.int(id)])
       .map { (try $0.text("name"), try $0.int("step"), try $0.double("value")) }
+  }
+}
+
+extension Connection {
+  fileprivate func insert(_ run: NewRun) throws -> Int64 {
+    let id = try rows(
+      PackageResources.insert_run_sql,
+      [
+        .text(run.kind), .text(run.name), .json(run.spec), .int(run.seed), .int(run.priority),
+        .text(run.datasetDigest), .optional(run.checkpointDigest.map { .text($0) }),
+        .optional(run.dependsOn.map { .int($0) }), .optional(run.imageIndices.map { .ints($0) }),
+        .texts(run.numericsIDs), .text(run.software),
+      ])[0].int("run_id")
+    guard let rules = run.certification else { return id }
+    _ = try rows(
+      PackageResources.insert_certification_sql,
+      [
+        .int(id), .text(rules.mode), .int(rules.n0), .int(rules.n), .double(rules.alpha), .text(rules.sampler),
+        .int(rules.chunkSamples),
+      ])
+    for level in rules.levels {
+      _ = try rows(
+        PackageResources.insert_certification_sigma_sql,
+        [
+          .int(id), .text(level.sigma), .int(level.gridM), .double(level.slack),
+          .optional(level.tableDigest.map { .text($0) }),
+        ])
+    }
+    return id
   }
 }

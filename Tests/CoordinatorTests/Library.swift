@@ -95,7 +95,7 @@ struct Library {
 
   @discardableResult
   func submit(_ specs: RunSpec...) async throws -> [Int64] {
-    var submission = Submission(store: store, software: "test")
+    let submission = Submission(store: store, software: "test")
     return try await submission.submit(try await submission.prepare(specs))
   }
 

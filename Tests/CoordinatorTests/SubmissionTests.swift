@@ -13,7 +13,7 @@ import Testing
   func orderDoesNotMatter(order: [Int]) async throws {
     try await Library.with { library async throws in
       let files = [try library.pretrain(), try library.finetune(), try library.certify(of: "second")]
-      var submission = Submission(store: library.store, software: "test")
+      let submission = Submission(store: library.store, software: "test")
       let prepared = try await submission.prepare(order.map { files[$0] })
       #expect(prepared.map(\.spec.name) == ["first", "second", "third"])
       #expect(prepared.map(\.dependsOnEarlier) == [nil, "first", "second"])

@@ -477,7 +477,7 @@ CREATE INDEX event_at ON rrcm.event (at);
 COMMENT ON TABLE rrcm.event IS 'What an operator would want to know afterwards: rescues, refusals, disagreements';
 COMMENT ON COLUMN rrcm.event.event_id IS 'Number of the event';
 COMMENT ON COLUMN rrcm.event.at IS 'When';
-COMMENT ON COLUMN rrcm.event.kind IS 'worker_rescued, lease_rescued, canary_refused, disagreement, …';
+COMMENT ON COLUMN rrcm.event.kind IS 'What happened, for example worker_lost, run_refused, disagreement; docs/operations.md lists them';
 COMMENT ON COLUMN rrcm.event.run_id IS 'Run concerned';
 COMMENT ON COLUMN rrcm.event.worker_id IS 'Worker concerned';
 COMMENT ON COLUMN rrcm.event.detail IS 'One sentence';
