@@ -45,8 +45,6 @@ package struct DatabaseError: Error, Sendable, Equatable {
 
   /// SQLSTATE 23505: a row with this key is already there.
   package var isUniqueViolation: Bool { code == "23505" }
-  /// A constraint in the table refused the row (SQLSTATE class 23).
-  package var isConstraintViolation: Bool { code.hasPrefix("23") && code.utf8.count == 5 }
   /// The request was stopped by ``Connection/cancel()``.
   package var isCancellation: Bool { code == "cancelled" }
 }

@@ -26,7 +26,6 @@ package struct AccuracyInterval: Sendable, Hashable {
   }
 
   package var lowShare: Double { total == 0 ? 0 : Double(low) / Double(total) }
-  package var highShare: Double { total == 0 ? 0 : Double(high) / Double(total) }
   package var isExact: Bool { low == high }
 }
 
