@@ -6,7 +6,7 @@ WITH waiting AS MATERIALIZED (
     FROM rrcm.item i
    WHERE i.item_id = $1
      AND i.state = 'claimed'
-     FOR UPDATE
+     FOR NO KEY UPDATE
 ), stored AS (
   INSERT INTO rrcm.certificate (item_id, mode, top_class, n_a, n0, n, alpha, slack, p_lower, abstained, predicted, radius,
                                 correct, numerics_id, compute_seconds)
