@@ -49,7 +49,29 @@ package struct ForwardOutputs {
 }
 
 /// Activations kept on the device between a forward pass and its backward pass.
-package protocol Tape: AnyObject {}
+package protocol Tape: AnyObject {
+  /// What one block saw and made, brought to the host to be compared with a reference. Not after `backward`.
+  func record(ofBlock block: Int) -> BlockRecord
+}
+
+/// The activations of one block, [B, Q, d], where Q is every token, or in the last block the class token alone.
+package struct BlockRecord: Sendable {
+  /// What goes in, [B, T, d]: always every token.
+  package var input: [Float]
+  /// What attention adds to it.
+  package var attention: [Float]
+  /// What comes out.
+  package var output: [Float]
+  /// Q.
+  package var queries: Int
+
+  package init(input: [Float], attention: [Float], output: [Float], queries: Int) {
+    self.input = input
+    self.attention = attention
+    self.output = output
+    self.queries = queries
+  }
+}
 
 /// Gradients of the loss with respect to a forward pass's outputs. Those left out count as zero.
 package struct OutputGradients: Sendable {

@@ -51,3 +51,22 @@ final class CPUTape: Tape {
     return all
   }
 }
+
+extension CPUTape {
+  func record(ofBlock block: Int) -> BlockRecord {
+    let layer = layers[block]
+    let input = [Float](layer.input, layer.input.count)
+    let middle = [Float](layer.middle, layer.middle.count)
+    let output = block + 1 < layers.count ? layers[block + 1].input : classTokens
+    // Rows of the input that have a query: all of them, or the first of each image.
+    let width = classTokens.count / batch
+    let (tokens, queries) = (input.count / (batch * width), middle.count / (batch * width))
+    var attention = middle
+    for row in 0..<batch * queries {
+      let from = (row / queries * tokens + row % queries) * width
+      for k in 0..<width { attention[row * width + k] -= input[from + k] }
+    }
+    return BlockRecord(
+      input: input, attention: attention, output: [Float](output, output.count), queries: queries)
+  }
+}

@@ -61,6 +61,8 @@ func checkForward(_ context: GoldenContext, _ subject: String, _ check: inout Go
     check.absolute("raw_proj_eval", raw.projection ?? [], try file["raw_proj_eval"].values, 2e-4)
   }
 
+  try checkActivations(file, network, inputs: modelInput, times: storedTimes, tolerance: Float(tolerance), &check)
+
   // Last, because it moves the running statistics.
   let trained = try forward(modelInput, storedTimes, .batchStatistics)
   check.absolute("proj_train", trained.projection ?? [], try file["proj_train"].values, tolerance)
@@ -75,8 +77,55 @@ func checkForward(_ context: GoldenContext, _ subject: String, _ check: inout Go
       check.absolute(tensor, ours, reference, tolerance)
     }
   }
-  if file.names.contains(where: { $0.hasPrefix("act_") }) {
-    check.skip("act_*", "activations stay on the device; the outputs depend on all of them")
+}
+
+/// Activations `act_patch_tokens` [S, N, d] and `act_blockI_in|attn|out` [S, T, d] of the first S images.
+///
+/// The last block is computed for the class token alone, which is all that is compared of it.
+private func checkActivations(
+  _ file: GoldenTensors, _ network: any Network, inputs: [Float], times: [Float], tolerance: Float,
+  _ check: inout GoldenCheck
+) throws {
+  let model = network.configuration
+  let (t, d) = (model.tokens, model.width)
+  let outputs = try network.forward(inputs: inputs, times: times, options: ForwardOptions(keepsTape: true))
+  guard let tape = outputs.tape else { throw GoldenError("the device keeps no activations") }
+  for name in file.names where name.hasPrefix("act_") {
+    let parts = name.dropFirst("act_".count).split(separator: "_")
+    let isPatches = parts == ["patch", "tokens"]
+    let block = isPatches ? 0 : parts.first.flatMap { Int($0.dropFirst("block".count)) } ?? -1
+    guard isPatches || (parts.count == 2 && (0..<model.depth).contains(block)) else {
+      check.skip(name, "no such activation is known")
+      continue
+    }
+    let reference = try file.tensor(name, shape: [nil, isPatches ? model.patches : t, d])
+    let images = reference.shape[0]
+    guard images <= times.count else {
+      throw GoldenError("\(file.file): \(name) has more images than the file")
+    }
+    let record = tape.record(ofBlock: block)
+    let ours: [Float]
+    var expected = reference.values
+    if isPatches {
+      // What goes into the first block, less the positional embedding.
+      let positions = network.state()["pos_embed"]?.values ?? []
+      ours = (0..<images).flatMap { image in
+        (2 * d..<t * d).map { record.input[image * t * d + $0] - positions[$0] }
+      }
+    } else {
+      let (values, rows): ([Float], Int)
+      switch parts[1] {
+      case "in": (values, rows) = (record.input, t)
+      case "attn": (values, rows) = (record.attention, record.queries)
+      case "out": (values, rows) = (record.output, record.queries)
+      default:
+        check.skip(name, "no such activation is known")
+        continue
+      }
+      ours = Array(values.prefix(images * rows * d))
+      if rows < t { expected = (0..<images).flatMap { expected[$0 * t * d..<$0 * t * d + rows * d] } }
+    }
+    check.absolute(name, ours, expected, Double(tolerance))
   }
 }
 
