@@ -116,16 +116,29 @@ struct DatasetCommand: AsyncParsableCommand {
 
   struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Show one image set: classes, splits, digest.",
+      abstract: "Show one image set: classes, splits, digest; with --images every image's label and hash.",
       discussion: "rrcm dataset show digits\nrrcm dataset show digits --output json")
     @Argument(help: "Name, digest or first digits of the digest.")
     var dataset: String
+    @Flag(name: .long, help: "List the images: split, label, source and SHA-256 of each.")
+    var images = false
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
       let store = try await Context().store("dataset")
       guard let set = try await store.dataset(dataset) else {
         throw CommandFailure("no image set \"\(dataset)\"; see: rrcm dataset list")
+      }
+      if images {
+        var table = OutputTable(["image", "split", "label", "class", "source", "sha256"])
+        for (index, image) in try await store.images(of: set.digest).enumerated() {
+          table.add([
+            .int(Int64(index)), .text(image.split), .int(Int64(image.label)), .text(set.classes[image.label]),
+            .text(image.source), .text(image.digest),
+          ])
+        }
+        table.print(output)
+        return
       }
       var table = OutputTable(["field", "value"])
       table.add([.text("name"), .text(set.name)])

@@ -25,7 +25,7 @@ package struct DatasetRecord: Sendable {
   }
 }
 
-/// One image of an image set being recorded.
+/// One image of an image set.
 package struct DatasetImageRow: Sendable {
   package let split: String
   package let label: Int
@@ -105,6 +105,15 @@ extension Store {
   package func splits(of datasetDigest: String) async throws -> [(split: String, images: Int)] {
     try await connection.rows(PackageResources.dataset_splits_sql, [.text(datasetDigest)])
       .map { (try $0.text("split"), Int(try $0.int("images"))) }
+  }
+
+  /// Every image of a set, in order.
+  package func images(of datasetDigest: String) async throws -> [DatasetImageRow] {
+    try await connection.rows(PackageResources.dataset_images_sql, [.text(datasetDigest)]).map {
+      DatasetImageRow(
+        split: try $0.text("split"), label: Int(try $0.int("label")), source: try $0.text("source"),
+        digest: try $0.text("image_digest"))
+    }
   }
 
   /// Indices of one split in ascending order.
