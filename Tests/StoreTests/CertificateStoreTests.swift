@@ -132,6 +132,33 @@ import Testing
     }
   }
 
+  @Test("a repeated training makes the same checkpoint, and what depends on the repetition finds it")
+  func equalCheckpoints() async throws {
+    try await Self.withJob { store, run, _ in
+      func trainAgain(_ run: Int64) async throws {
+        let a = try await Self.register(store, "a")
+        let job = try #require(try await store.claimJob(run: run, worker: a, deadlineSeconds: 60))
+        let ended = try await store.finishJob(
+          job, run: run, checkpointDigest: Fixture.datasetDigest, name: "x", kind: "pretrained", configuration: "{}")
+        #expect(ended)
+      }
+      func insert(_ kind: String, dependsOn: Int64?) async throws -> Int64 {
+        try await store.insertRun(
+          NewRun(
+            kind: kind, name: "again", spec: "{}", seed: 1, priority: 0, datasetDigest: Fixture.datasetDigest,
+            checkpointDigest: nil, dependsOn: dependsOn, imageIndices: nil, numericsIDs: [], software: "test",
+            certification: nil))
+      }
+      try await trainAgain(run)
+      let second = try await insert("pretrain", dependsOn: nil)
+      _ = try await store.planSubmittedRuns { _ in .job(steps: 10) }
+      let dependent = try await insert("finetune", dependsOn: second)
+      try await trainAgain(second)
+      let ready = try await store.submittedRuns()
+      #expect(ready.map(\.id) == [dependent] && ready.map(\.checkpointDigest) == [Fixture.datasetDigest])
+    }
+  }
+
   @Test("a job fails its run after the allowed attempts, and not before")
   func attemptsAreCounted() async throws {
     try await Self.withJob { store, run, _ in

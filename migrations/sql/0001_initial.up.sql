@@ -129,7 +129,7 @@ COMMENT ON COLUMN rrcm.checkpoint.checkpoint_digest IS 'Content hash of configur
 COMMENT ON COLUMN rrcm.checkpoint.name IS 'Name given at import, or of the run that made it; the newest of a name is meant';
 COMMENT ON COLUMN rrcm.checkpoint.kind IS 'pretrained (encoder and projector) or classifier (encoder and head)';
 COMMENT ON COLUMN rrcm.checkpoint.configuration IS 'Shape of the network';
-COMMENT ON COLUMN rrcm.checkpoint.run_id IS 'Run that made it; null when imported';
+COMMENT ON COLUMN rrcm.checkpoint.run_id IS 'Run that made it first; null when imported';
 COMMENT ON COLUMN rrcm.checkpoint.source IS 'File it was imported from, or the run''s name';
 COMMENT ON COLUMN rrcm.checkpoint.created_at IS 'When it was recorded';
 
@@ -388,22 +388,26 @@ COMMENT ON COLUMN rrcm.certificate.certified_at IS 'When it was computed';
 -- Training ---------------------------------------------------------------------------------------------------------
 
 CREATE TABLE rrcm.job (
-  job_id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  run_id          bigint NOT NULL REFERENCES rrcm.run ON DELETE CASCADE,
-  state           rrcm.job_state NOT NULL DEFAULT 'queued',
-  run_lease       bigint NOT NULL DEFAULT 0,
-  attempts        int NOT NULL DEFAULT 0,
-  worker_id       bigint REFERENCES rrcm.worker,
-  epoch           int,
-  deadline_at     timestamptz,
-  step            bigint NOT NULL DEFAULT 0,
-  steps           bigint NOT NULL,
-  snapshot_digest text,
-  snapshot_step   bigint NOT NULL DEFAULT 0,
-  error           text,
-  queued_at       timestamptz NOT NULL DEFAULT now(),
-  finished_at     timestamptz,
+  job_id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  run_id            bigint NOT NULL REFERENCES rrcm.run ON DELETE CASCADE,
+  state             rrcm.job_state NOT NULL DEFAULT 'queued',
+  run_lease         bigint NOT NULL DEFAULT 0,
+  attempts          int NOT NULL DEFAULT 0,
+  worker_id         bigint REFERENCES rrcm.worker,
+  epoch             int,
+  deadline_at       timestamptz,
+  step              bigint NOT NULL DEFAULT 0,
+  steps             bigint NOT NULL,
+  snapshot_digest   text,
+  snapshot_step     bigint NOT NULL DEFAULT 0,
+  checkpoint_digest text,
+  error             text,
+  queued_at         timestamptz NOT NULL DEFAULT now(),
+  finished_at       timestamptz,
   CONSTRAINT job_one_per_run UNIQUE (run_id),
+  CONSTRAINT job_checkpoint_known
+    FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint DEFERRABLE INITIALLY DEFERRED,
+  CONSTRAINT job_done_has_checkpoint CHECK ((state = 'done') = (checkpoint_digest IS NOT NULL)),
   CONSTRAINT job_running_has_holder CHECK ((state = 'running') = (worker_id IS NOT NULL AND deadline_at IS NOT NULL)),
   CONSTRAINT job_finished_or_finished_at_null
     CHECK ((state IN ('done', 'failed', 'cancelled')) = (finished_at IS NOT NULL))
@@ -423,6 +427,7 @@ COMMENT ON COLUMN rrcm.job.step IS 'Last step reported';
 COMMENT ON COLUMN rrcm.job.steps IS 'Steps in all';
 COMMENT ON COLUMN rrcm.job.snapshot_digest IS 'Newest stored training state, from which it resumes';
 COMMENT ON COLUMN rrcm.job.snapshot_step IS 'Step of that state';
+COMMENT ON COLUMN rrcm.job.checkpoint_digest IS 'What it made; equal trainings make equal checkpoints';
 COMMENT ON COLUMN rrcm.job.error IS 'Last error';
 COMMENT ON COLUMN rrcm.job.queued_at IS 'When it was queued';
 COMMENT ON COLUMN rrcm.job.finished_at IS 'When it ended';

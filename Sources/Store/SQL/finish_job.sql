@@ -1,9 +1,10 @@
 -- name: finish_job
--- Ends a job and its run, under the fence.
+-- Ends a job that made checkpoint $3, and its run, under the fence. The checkpoint is recorded in the same transaction.
 WITH ended AS (
   UPDATE rrcm.job
      SET state = 'done',
          step = steps,
+         checkpoint_digest = $3,
          worker_id = NULL,
          epoch = NULL,
          deadline_at = NULL,

@@ -15,10 +15,9 @@ SELECT r.run_id,
   LEFT JOIN rrcm.run d ON d.run_id = r.depends_on
   LEFT JOIN LATERAL (
     SELECT c.checkpoint_digest, c.configuration, c.kind
-      FROM rrcm.checkpoint c
-     WHERE c.run_id = d.run_id
-     ORDER BY c.created_at DESC
-     LIMIT 1
+      FROM rrcm.job j
+      JOIN rrcm.checkpoint c USING (checkpoint_digest)
+     WHERE j.run_id = d.run_id
   ) AS made ON true
  WHERE r.state = 'submitted'
    AND (d.run_id IS NULL OR d.finished_at IS NOT NULL)
