@@ -154,6 +154,11 @@ import Testing
       _ = try await store.planSubmittedRuns { _ in .job(steps: 10) }
       let dependent = try await insert("finetune", dependsOn: second)
       try await trainAgain(second)
+      #expect(try await store.checkpoint("x")?.runID == run, "the first maker stays on record")
+      try await store.insertCheckpoint(
+        digest: Fixture.datasetDigest, name: "y", kind: "pretrained", configuration: "{}", runID: nil, source: "a file")
+      #expect(try await store.checkpoint("x")?.digest == Fixture.datasetDigest, "a second name does not take the first")
+      #expect(try await store.checkpoint("y")?.digest == Fixture.datasetDigest)
       let ready = try await store.submittedRuns()
       #expect(ready.map(\.id) == [dependent] && ready.map(\.checkpointDigest) == [Fixture.datasetDigest])
     }

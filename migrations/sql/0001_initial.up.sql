@@ -112,7 +112,6 @@ COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
 
 CREATE TABLE rrcm.checkpoint (
   checkpoint_digest text PRIMARY KEY,
-  name              text NOT NULL,
   kind              text NOT NULL,
   configuration     jsonb NOT NULL,
   run_id            bigint REFERENCES rrcm.run,
@@ -121,17 +120,26 @@ CREATE TABLE rrcm.checkpoint (
   CONSTRAINT checkpoint_kind_known CHECK (kind IN ('pretrained', 'classifier')),
   CONSTRAINT checkpoint_digest_is_sha256 CHECK (checkpoint_digest ~ '^[0-9a-f]{64}$')
 );
-CREATE INDEX checkpoint_name ON rrcm.checkpoint (name, created_at);
 ALTER TABLE rrcm.run ADD CONSTRAINT run_checkpoint_known
   FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint;
 COMMENT ON TABLE rrcm.checkpoint IS 'Weights with their configuration; the files are in the artifact store under the digest';
 COMMENT ON COLUMN rrcm.checkpoint.checkpoint_digest IS 'Content hash of configuration and weights';
-COMMENT ON COLUMN rrcm.checkpoint.name IS 'Name given at import, or of the run that made it; the newest of a name is meant';
 COMMENT ON COLUMN rrcm.checkpoint.kind IS 'pretrained (encoder and projector) or classifier (encoder and head)';
 COMMENT ON COLUMN rrcm.checkpoint.configuration IS 'Shape of the network';
 COMMENT ON COLUMN rrcm.checkpoint.run_id IS 'Run that made it first; null when imported';
 COMMENT ON COLUMN rrcm.checkpoint.source IS 'File it was imported from, or the run''s name';
 COMMENT ON COLUMN rrcm.checkpoint.created_at IS 'When it was recorded';
+
+CREATE TABLE rrcm.checkpoint_name (
+  name              text NOT NULL,
+  checkpoint_digest text NOT NULL REFERENCES rrcm.checkpoint ON DELETE CASCADE,
+  named_at          timestamptz NOT NULL DEFAULT now(),
+  CONSTRAINT checkpoint_name_pkey PRIMARY KEY (name, checkpoint_digest)
+);
+COMMENT ON TABLE rrcm.checkpoint_name IS 'What people call checkpoints: names given at import, and of the runs that made them';
+COMMENT ON COLUMN rrcm.checkpoint_name.name IS 'Name; the checkpoint that got it last is meant';
+COMMENT ON COLUMN rrcm.checkpoint_name.checkpoint_digest IS 'Checkpoint; it may have several names';
+COMMENT ON COLUMN rrcm.checkpoint_name.named_at IS 'When it last got this name';
 
 -- Workers ----------------------------------------------------------------------------------------------------------
 

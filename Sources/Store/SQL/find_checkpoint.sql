@@ -1,15 +1,23 @@
 -- name: find_checkpoint
--- By name (the newest), by digest, or by a digest's first digits (8 or more).
-SELECT checkpoint_digest,
-       name,
-       kind,
-       configuration::text AS configuration,
-       run_id,
-       source,
-       created_at::text AS created_at
-  FROM rrcm.checkpoint
- WHERE name = $1
-    OR checkpoint_digest = $1
-    OR (length($1) >= 8 AND checkpoint_digest LIKE $1 || '%' AND $1 ~ '^[0-9a-f]+$')
- ORDER BY (name = $1) DESC, created_at DESC
+-- By name (the one that got it last), by digest, or by a digest's first digits (8 or more).
+SELECT c.checkpoint_digest,
+       coalesce(given.name, latest.name) AS name,
+       c.kind,
+       c.configuration::text AS configuration,
+       c.run_id,
+       c.source,
+       c.created_at::text AS created_at
+  FROM rrcm.checkpoint c
+  LEFT JOIN rrcm.checkpoint_name given ON given.checkpoint_digest = c.checkpoint_digest AND given.name = $1
+ CROSS JOIN LATERAL (
+   SELECT n.name
+     FROM rrcm.checkpoint_name n
+    WHERE n.checkpoint_digest = c.checkpoint_digest
+    ORDER BY n.named_at DESC
+    LIMIT 1
+ ) AS latest
+ WHERE given.name IS NOT NULL
+    OR c.checkpoint_digest = $1
+    OR (length($1) >= 8 AND c.checkpoint_digest LIKE $1 || '%' AND $1 ~ '^[0-9a-f]+$')
+ ORDER BY (given.name IS NOT NULL) DESC, given.named_at DESC, c.created_at DESC
  LIMIT 1

@@ -1,7 +1,11 @@
 -- name: insert_checkpoint
--- Records a checkpoint; importing the same content again gives it the newer name.
-INSERT INTO rrcm.checkpoint (checkpoint_digest, name, kind, configuration, run_id, source)
-VALUES ($1, $2, $3, $4::jsonb, $5, $6)
-ON CONFLICT (checkpoint_digest) DO UPDATE
-   SET name = excluded.name,
-       created_at = now()
+-- Records a checkpoint under a name. The same content again keeps what was recorded and gets one more name.
+WITH added AS (
+  INSERT INTO rrcm.checkpoint (checkpoint_digest, kind, configuration, run_id, source)
+  VALUES ($1, $3, $4::jsonb, $5, $6)
+  ON CONFLICT (checkpoint_digest) DO NOTHING
+)
+INSERT INTO rrcm.checkpoint_name (name, checkpoint_digest)
+VALUES ($2, $1)
+ON CONFLICT ON CONSTRAINT checkpoint_name_pkey DO UPDATE
+   SET named_at = now()

@@ -1,10 +1,12 @@
 -- name: list_checkpoints
-SELECT checkpoint_digest,
-       name,
-       kind,
-       configuration::text AS configuration,
-       run_id,
-       source,
-       created_at::text AS created_at
-  FROM rrcm.checkpoint
- ORDER BY created_at
+-- One row per name: a checkpoint with two names is listed twice.
+SELECT c.checkpoint_digest,
+       n.name,
+       c.kind,
+       c.configuration::text AS configuration,
+       c.run_id,
+       c.source,
+       c.created_at::text AS created_at
+  FROM rrcm.checkpoint c
+  JOIN rrcm.checkpoint_name n USING (checkpoint_digest)
+ ORDER BY n.named_at, n.name
