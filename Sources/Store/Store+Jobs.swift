@@ -58,7 +58,8 @@ extension Store {
     _ job: JobLease, run: Int64, checkpointDigest: String, name: String, kind: String, configuration: String
   ) async throws -> Bool {
     try await connection.transaction { connection in
-      let ended = try connection.rows(PackageResources.finish_job_sql, [.int(job.jobID), .int(job.runLease), .text(checkpointDigest)])
+      let ended = try connection.rows(
+        PackageResources.finish_job_sql, [.int(job.jobID), .int(job.runLease), .text(checkpointDigest)])
       guard !ended.isEmpty else { return false }
       _ = try connection.rows(
         PackageResources.insert_checkpoint_sql,
