@@ -86,8 +86,7 @@ package struct TrainingSnapshot: Sendable, Equatable {
     do { header = try JSONDecoder().decode(Header.self, from: Data(text.utf8)) } catch {
       throw TrainingError("\(file): its \(Self.headerKey) metadata cannot be read (\(error)); it is of another version")
     }
-    try self.init(
-      header: header, tensors: StateDict(content.entries.map { ($0.name, $0.tensor.tensor()) }))
+    try self.init(header: header, tensors: content.stateDict)
   }
 
   /// - Throws: `TrainingError` when this is not the state of such a training.
