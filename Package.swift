@@ -114,7 +114,7 @@ let package = Package(
     room("TestSupport", ["Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     tests("ArchitectureTests", []),
     tests("SmoothingTests", ["Smoothing", "TestSupport"]),
-    tests("NoiseTests", ["Noise", "TestSupport"]),
+    tests("NoiseTests", ["Noise", "CKernels", "TestSupport"]),
     tests("TensorsTests", ["Tensors", "TestSupport"]),
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
     tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),

@@ -8,6 +8,7 @@
 #define ROWS 6
 #define PANELS 1
 #include "kernels_body.h"
+#include "noise_body.h"
 #pragma clang attribute pop
 
 const rrcm_kernels rrcm_kernels_avx2 = RRCM_TABLE("avx2");

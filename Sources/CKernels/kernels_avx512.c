@@ -9,6 +9,7 @@
 #define ROWS 6
 #define PANELS 4
 #include "kernels_body.h"
+#include "noise_body.h"
 #pragma clang attribute pop
 
 const rrcm_kernels rrcm_kernels_avx512 = RRCM_TABLE("avx512");

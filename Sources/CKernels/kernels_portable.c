@@ -6,5 +6,6 @@
 #define ROWS 6
 #define PANELS 1
 #include "kernels_body.h"
+#include "noise_body.h"
 
 const rrcm_kernels rrcm_kernels_portable = RRCM_TABLE("portable");

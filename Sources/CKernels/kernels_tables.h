@@ -15,7 +15,8 @@ extern const rrcm_kernels rrcm_kernels_avx512;
     .name = text, .product = FN(product), .attention = FN(attention), .attention_backward = FN(attention_backward), \
     .layer_norm = FN(layer_norm), .layer_norm_backward = FN(layer_norm_backward),                                  \
     .layer_norm_gradients = FN(layer_norm_gradients), .gelu = FN(gelu), .gelu_backward = FN(gelu_backward),        \
-    .column_sums = FN(column_sums)                                                                                 \
+    .column_sums = FN(column_sums), .grid_noise = FN(grid_noise), .grid_pixels = FN(grid_pixels),                  \
+    .normals = FN(normals), .gaussian_pixels = FN(gaussian_pixels)                                                 \
   }
 
 #endif

@@ -15,6 +15,8 @@ package final class GridTable: Sendable {
   /// Ascending; k = lowest + number of thresholds at or under the uniform.
   package let thresholds: [UInt64]
   let guide: [UInt32]
+  /// The thresholds and one element more: the kernels look at the one after the last before they ask whether it counts.
+  private let padded: [UInt64]
   static let guideBits: UInt32 = 12
 
   /// The smallest power of two with 255·m·sigma ≥ 32. Affects fidelity to the continuous normal, never soundness.
@@ -53,6 +55,7 @@ package final class GridTable: Sendable {
     self.m = m
     self.lowest = Int32(first)
     self.thresholds = lower + lower.reversed().map { 0 &- $0 }
+    self.padded = thresholds + [.max]
     var guide = [UInt32](repeating: 0, count: 1 << Int(Self.guideBits))
     var below = 0
     for i in guide.indices {
@@ -81,10 +84,10 @@ package final class GridTable: Sendable {
   }
 
   func withTable<R>(_ body: (UnsafePointer<rrcm_grid_table>) -> R) -> R {
-    thresholds.withUnsafeBufferPointer { thresholds in
+    padded.withUnsafeBufferPointer { padded in
       guide.withUnsafeBufferPointer { guide in
         var table = rrcm_grid_table(
-          thresholds: thresholds.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count),
+          thresholds: padded.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count),
           guide_bits: Self.guideBits, lowest: lowest, m: Int32(m))
         return body(&table)
       }

@@ -1,5 +1,8 @@
 internal import CKernels
 
+/// The fastest instruction set here; all of them draw the same bits.
+nonisolated(unsafe) private let kernels = rrcm_kernels_best().pointee
+
 /// Which of an image's two independent streams a sample belongs to.
 package enum Phase: Int16, Sendable, Hashable, Codable, CaseIterable {
   /// Draws that pick the top class.
@@ -68,10 +71,10 @@ package struct NoiseStream: Sendable {
     var place = rrcm_noise_place(key: key, sample: sample, image: imageIndex, phase: UInt32(phase.rawValue))
     if let table {
       table.withTable {
-        rrcm_grid_pixels(values.baseAddress, pixels.baseAddress, pixels.count, &place, $0)
+        kernels.grid_pixels(values.baseAddress, pixels.baseAddress, pixels.count, &place, $0)
       }
     } else {
-      rrcm_gaussian_pixels(values.baseAddress, pixels.baseAddress, pixels.count, &place, Float(sigma.value))
+      kernels.gaussian_pixels(values.baseAddress, pixels.baseAddress, pixels.count, &place, Float(sigma.value))
     }
   }
 
@@ -80,7 +83,7 @@ package struct NoiseStream: Sendable {
     guard let table else { return nil }
     var place = rrcm_noise_place(key: key, sample: sample, image: imageIndex, phase: UInt32(phase.rawValue))
     return [Int32](unsafeUninitializedCapacity: count) { buffer, initialized in
-      table.withTable { rrcm_grid_noise(buffer.baseAddress, count, &place, $0) }
+      table.withTable { kernels.grid_noise(buffer.baseAddress, count, &place, $0) }
       initialized = count
     }
   }
@@ -101,7 +104,7 @@ package struct RandomStream: Sendable {
   package func normals(count: Int, at a: UInt32, _ b: UInt32 = 0, _ c: UInt32 = 0) -> [Float] {
     var place = rrcm_noise_place(key: key, sample: a, image: b, phase: c)
     return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      rrcm_normals(buffer.baseAddress, count, &place)
+      kernels.normals(buffer.baseAddress, count, &place)
       initialized = count
     }
   }
@@ -135,11 +138,12 @@ package struct RandomStream: Sendable {
 package func philox(
   counter: (UInt32, UInt32, UInt32, UInt32), key: (UInt32, UInt32)
 ) -> (UInt32, UInt32, UInt32, UInt32) {
-  let c = [counter.0, counter.1, counter.2, counter.3]
-  let k = [key.0, key.1]
-  var out = [UInt32](repeating: 0, count: 4)
-  rrcm_philox(c, k, &out)
-  return (out[0], out[1], out[2], out[3])
+  var words = (counter, key, counter)
+  withUnsafeMutableBytes(of: &words) {
+    let words = $0.assumingMemoryBound(to: UInt32.self).baseAddress!
+    rrcm_philox(words, words + 4, words + 6)
+  }
+  return words.2
 }
 
 private func philoxKey(_ text: String) -> (UInt32, UInt32) {

@@ -1,4 +1,4 @@
-// Float32 kernels of the vision transformer, compiled for several instruction sets.
+// The noise and the float32 kernels of the vision transformer, compiled for several instruction sets.
 //
 // Every set gives the same bits: each output element is one fixed sequence of IEEE operations (fused multiply-adds over 16
 // lanes, folded in one order), whatever the vector width, and does not depend on the other rows of its matrix.
@@ -6,6 +6,8 @@
 #define RRCM_KERNELS_H
 
 #include <stddef.h>
+
+#include "rrcm_noise.h"
 
 /// Columns that a product computes side by side. Operand B may be read, and is ignored, up to 15 floats past its last
 /// column, so a buffer that holds one ends with that much room.
@@ -77,6 +79,18 @@ typedef struct {
 
   /// sums[j] += Σ_i y[i·y_row + j], summed in double in row order.
   void (*column_sums)(long rows, long columns, const float *y, long y_row, float *sums);
+
+  /// integers[e] = k_e, the grid noise alone.
+  void (*grid_noise)(int32_t *integers, size_t count, const rrcm_noise_place *place, const rrcm_grid_table *table);
+  /// values[e] = (m·pixels[e] + k_e) / (255·m), one correctly rounded float32 division of exact integers.
+  void (*grid_pixels)(float *values, const uint8_t *pixels, size_t count, const rrcm_noise_place *place,
+                      const rrcm_grid_table *table);
+  /// values[e] = standard normal: Box–Muller on 53-bit uniforms in double, rounded once to float32. Uses no libm, so the
+  /// bits are the same on every machine with IEEE arithmetic.
+  void (*normals)(float *values, size_t count, const rrcm_noise_place *place);
+  /// values[e] = float32(pixels[e])/255 + sigma·z_e with float32 standard normals z.
+  void (*gaussian_pixels)(float *values, const uint8_t *pixels, size_t count, const rrcm_noise_place *place,
+                          float sigma);
 } rrcm_kernels;
 
 /// The fastest set that this processor runs.

@@ -18,27 +18,12 @@ typedef struct {
 
 /// The rounded normal: k = lowest + (number of thresholds at or under a 64-bit uniform).
 typedef struct {
-  const uint64_t *thresholds;  ///< ascending, `count` of them
+  const uint64_t *thresholds;  ///< ascending, `count` of them, and one more readable element
   const uint32_t *guide;       ///< guide[i] = number of thresholds at or under i·2^(64-guide_bits)
   uint32_t count;
   uint32_t guide_bits;
   int32_t lowest;
   int32_t m;  ///< grid points per 1/255 of pixel value
 } rrcm_grid_table;
-
-/// values[e] = (m·pixels[e] + k_e) / (255·m), one correctly rounded float32 division of exact integers.
-void rrcm_grid_pixels(float *values, const uint8_t *pixels, size_t count, const rrcm_noise_place *place,
-                      const rrcm_grid_table *table);
-
-/// integers[e] = k_e, the grid noise alone.
-void rrcm_grid_noise(int32_t *integers, size_t count, const rrcm_noise_place *place, const rrcm_grid_table *table);
-
-/// values[e] = float32(pixels[e])/255 + sigma·z_e with float32 standard normals z.
-void rrcm_gaussian_pixels(float *values, const uint8_t *pixels, size_t count, const rrcm_noise_place *place,
-                          float sigma);
-
-/// values[e] = standard normal: Box–Muller on 53-bit uniforms in double, rounded once to float32. Uses no libm, so the
-/// bits are the same on every machine with IEEE arithmetic.
-void rrcm_normals(float *values, size_t count, const rrcm_noise_place *place);
 
 #endif
