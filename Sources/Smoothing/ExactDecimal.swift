@@ -27,7 +27,7 @@ package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, Expres
         digits.append(byte)
       case UInt8(ascii: ".") where !seenPoint: seenPoint = true
       case UInt8(ascii: "e") where seenDigit, UInt8(ascii: "E") where seenDigit:
-        guard let power = Int(String(decoding: bytes.dropFirst(), as: UTF8.self)), abs(power) <= 1000 else {
+        guard let power = Int(String(decoding: bytes.dropFirst(), as: UTF8.self)), power.magnitude <= 1000 else {
           return nil
         }
         exponent += power

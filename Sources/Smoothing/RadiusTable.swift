@@ -8,16 +8,7 @@ package enum RadiusTable {
   static let inputs = ["hits", "draws", "sigma", "alpha"]
   static let outputs = ["p_lower", "radius", "abstain"]
 
-  /// One thing wrong with the table.
-  package struct Problem: Sendable, Hashable, CustomStringConvertible {
-    /// Line in the text, from 1.
-    package let line: Int
-    /// Column name; empty when the row as a whole is meant.
-    package let column: String
-    /// What is there, and the remedy.
-    package let message: String
-    package var description: String { "line \(line)" + (column.isEmpty ? "" : ", column \(column)") + ": \(message)" }
-  }
+  package typealias Problem = TableProblem
 
   /// Everything wrong with the table; nothing was answered.
   package struct Failure: Error, Sendable, CustomStringConvertible {
