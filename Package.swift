@@ -14,12 +14,13 @@ let strict: [SwiftSetting] = [
 // Kernels are built at full speed in debug builds too, so that tests exercise what people run.
 let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-ffp-contract=off", "-fno-math-errno"])]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, resources: [Resource] = [])
-  -> Target
-{
+func room(
+  _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, exclude: [String] = [],
+  resources: [Resource] = []
+) -> Target {
   .target(
-    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", resources: resources, swiftSettings: strict
-  )
+    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude, resources: resources,
+    swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -74,7 +75,9 @@ let package = Package(
     // Floor 4: a device, the training loop, every SQL statement.
     room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
-    room("Migrations", ["Database", "CCrypto"], path: "migrations", resources: [.embedInCode("sql")]),
+    room(
+      "Migrations", ["Database", "CCrypto"], path: "migrations", exclude: ["schema.sql"],
+      resources: [.embedInCode("sql")]),
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
     // Floor 5: what a person asks for; everything on one machine.
@@ -123,6 +126,8 @@ let package = Package(
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "Noise", "Training", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport", logging]),
+    tests("SchemaTests", ["Database", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
+    tests("DeployTests", ["TestSupport"]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),

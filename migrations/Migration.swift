@@ -33,6 +33,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 2, name: "views", up: text(PackageResources._002_views_up_sql),
       down: text(PackageResources._002_views_down_sql)),
+    Migration(
+      number: 3, name: "comments", up: text(PackageResources._003_comments_up_sql),
+      down: text(PackageResources._003_comments_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -4,6 +4,8 @@
 # docs/dependencies.md gives a line of reason for each.
 BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev"
 RUN_PACKAGES="postgresql"
+# Tests that need one of these say "skipped: …" where it is absent.
+TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd"
 
 # Installs what is missing: as root, or through sudo where that asks for nothing. Otherwise prints the line and stops.
 require_packages() {
@@ -24,6 +26,18 @@ require_packages() {
     echo "  sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
     exit 1
   fi
+}
+
+# Installs those of TEST_PACKAGES that this release has, where that asks for nothing; never fails.
+offer_test_packages() {
+  local package have=()
+  [ "$(id -u)" -ne 0 ] || apt-get update -q >/dev/null
+  for package in $TEST_PACKAGES; do
+    # pgTAP carries the server's version in its name.
+    [ "$package" = postgresql-pgtap ] && package=$(apt-cache search --names-only '^postgresql-[0-9]+-pgtap$' | sort -V | tail -1 | cut -d' ' -f1)
+    [ -n "$package" ] && apt-cache show "$package" >/dev/null 2>&1 && have+=("$package")
+  done
+  (require_packages "${have[@]}") || true
 }
 
 # Swift is not a Debian package: say what is needed.

@@ -1,0 +1,1254 @@
+-- The schema that the migrations make, for reading and searching; `rrcm migrate up` applies the migrations.
+-- Made by: RRCM_REGENERATE=1 swift test --filter SchemaTests
+
+CREATE SCHEMA rrcm;
+
+COMMENT ON SCHEMA rrcm IS 'rRCM Fleet: certification and training work, votes and certificates';
+
+CREATE TYPE rrcm.item_state AS ENUM (
+    'open',
+    'claimed',
+    'certified',
+    'held',
+    'cancelled'
+);
+
+COMMENT ON TYPE rrcm.item_state IS 'open: units never claimed are left; claimed: none left, votes or certificate may be missing; certified: has its certificate or abstention; held: must not be certified, see error; cancelled: its run was';
+
+CREATE TYPE rrcm.job_state AS ENUM (
+    'queued',
+    'running',
+    'done',
+    'failed',
+    'cancelled'
+);
+
+COMMENT ON TYPE rrcm.job_state IS 'queued: a worker may claim it, from the snapshot if there is one; running: held by a worker; done, failed (three attempts) and cancelled are final';
+
+CREATE TYPE rrcm.run_kind AS ENUM (
+    'pretrain',
+    'finetune',
+    'certify'
+);
+
+COMMENT ON TYPE rrcm.run_kind IS 'What a run does: pretrain (encoder, without labels), finetune (a classifier), certify (image by image)';
+
+CREATE TYPE rrcm.run_state AS ENUM (
+    'submitted',
+    'running',
+    'done',
+    'failed',
+    'cancelled'
+);
+
+COMMENT ON TYPE rrcm.run_state IS 'submitted: not planned yet, or waits for another run; running: has items or a job; done, failed and cancelled are final';
+
+CREATE TYPE rrcm.worker_state AS ENUM (
+    'live',
+    'draining',
+    'gone'
+);
+
+COMMENT ON TYPE rrcm.worker_state IS 'live: beats; draining: finishes what it holds, not set by this version; gone: stopped, or silent for too long';
+
+CREATE FUNCTION rrcm.refuse_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only: what was stored first stays', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+COMMENT ON FUNCTION rrcm.refuse_update() IS 'Trigger: rows are never changed';
+
+CREATE FUNCTION rrcm.total(numbers integer[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT COALESCE(sum(number.number), (0)::bigint) AS "coalesce" FROM unnest(total.numbers) number(number));
+
+COMMENT ON FUNCTION rrcm.total(numbers integer[]) IS 'Sum of an integer array; used by constraints on votes';
+
+CREATE TABLE rrcm.certificate (
+    item_id bigint NOT NULL,
+    mode text NOT NULL,
+    top_class integer NOT NULL,
+    n_a integer NOT NULL,
+    n0 integer NOT NULL,
+    n integer NOT NULL,
+    alpha double precision NOT NULL,
+    slack double precision NOT NULL,
+    p_lower double precision NOT NULL,
+    abstained boolean NOT NULL,
+    predicted integer,
+    radius double precision,
+    correct boolean NOT NULL,
+    numerics_id text NOT NULL,
+    compute_seconds double precision NOT NULL,
+    certified_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT certificate_abstains_without_radius CHECK (((abstained = (radius IS NULL)) AND (abstained = (predicted IS NULL)))),
+    CONSTRAINT certificate_abstention_is_not_correct CHECK ((NOT (abstained AND correct))),
+    CONSTRAINT certificate_bound_is_probability CHECK (((p_lower >= (0)::double precision) AND (p_lower <= (1)::double precision))),
+    CONSTRAINT certificate_certifies_its_top_class CHECK ((abstained OR (predicted = top_class))),
+    CONSTRAINT certificate_hits_in_range CHECK (((n_a >= 0) AND (n_a <= n))),
+    CONSTRAINT certificate_radius_not_negative CHECK (((radius IS NULL) OR (radius >= (0)::double precision)))
+);
+
+COMMENT ON TABLE rrcm.certificate IS 'A pure function of the stored votes and the protocol; anyone can recompute it';
+
+COMMENT ON COLUMN rrcm.certificate.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.certificate.mode IS 'How the bound was formed';
+
+COMMENT ON COLUMN rrcm.certificate.top_class IS 'Class that selection chose';
+
+COMMENT ON COLUMN rrcm.certificate.n_a IS 'Estimation votes for the top class';
+
+COMMENT ON COLUMN rrcm.certificate.n0 IS 'Selection draws';
+
+COMMENT ON COLUMN rrcm.certificate.n IS 'Estimation draws';
+
+COMMENT ON COLUMN rrcm.certificate.alpha IS 'Failure probability of this one certificate';
+
+COMMENT ON COLUMN rrcm.certificate.slack IS 'Subtracted from the bound for the sampler''s finite precision';
+
+COMMENT ON COLUMN rrcm.certificate.p_lower IS 'Lower bound of the top class''s probability, slack subtracted';
+
+COMMENT ON COLUMN rrcm.certificate.abstained IS 'True when the bound is not above one half';
+
+COMMENT ON COLUMN rrcm.certificate.predicted IS 'Certified class; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate.radius IS 'Certified L2 radius in sigma''s units; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate.correct IS 'Whether the certified class is the label; false when abstained';
+
+COMMENT ON COLUMN rrcm.certificate.numerics_id IS 'Numerics id of every vote in it';
+
+COMMENT ON COLUMN rrcm.certificate.compute_seconds IS 'Compute time of all its chunks';
+
+COMMENT ON COLUMN rrcm.certificate.certified_at IS 'When it was computed';
+
+CREATE TABLE rrcm.item (
+    item_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    image_index integer NOT NULL,
+    sigma numeric NOT NULL,
+    label integer NOT NULL,
+    state rrcm.item_state DEFAULT 'open'::rrcm.item_state NOT NULL,
+    unit_count integer NOT NULL,
+    next_unit integer DEFAULT 0 NOT NULL,
+    numerics_id text,
+    top_class integer,
+    error text,
+    CONSTRAINT item_held_with_reason CHECK (((state <> 'held'::rrcm.item_state) OR (error IS NOT NULL))),
+    CONSTRAINT item_open_while_units_are_left CHECK (((state <> 'open'::rrcm.item_state) OR (next_unit < unit_count))),
+    CONSTRAINT item_units_in_range CHECK (((unit_count >= 2) AND ((next_unit >= 0) AND (next_unit <= unit_count))))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE rrcm.item IS 'One image at one sigma of a certification run';
+
+COMMENT ON COLUMN rrcm.item.item_id IS 'Number of the item';
+
+COMMENT ON COLUMN rrcm.item.run_id IS 'Certification run the item belongs to';
+
+COMMENT ON COLUMN rrcm.item.image_index IS 'Image: dataset_image.image_index in the run''s image set';
+
+COMMENT ON COLUMN rrcm.item.sigma IS 'Noise level: standard deviation in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.item.label IS 'True class, copied from the image set when the run was planned';
+
+COMMENT ON COLUMN rrcm.item.state IS 'open: units never claimed are left; claimed: none left; held: votes disagree, see error';
+
+COMMENT ON COLUMN rrcm.item.unit_count IS 'Units in all: one selection chunk and the estimation chunks';
+
+COMMENT ON COLUMN rrcm.item.next_unit IS 'First unit never claimed';
+
+COMMENT ON COLUMN rrcm.item.numerics_id IS 'The one numerics id whose votes it takes; set by its first claim';
+
+COMMENT ON COLUMN rrcm.item.top_class IS 'Class that selection chose; frozen before estimation votes are read';
+
+COMMENT ON COLUMN rrcm.item.error IS 'Why it is held';
+
+CREATE VIEW rrcm.accuracy_at_radius AS
+ WITH level AS (
+         SELECT i.run_id,
+            i.sigma,
+            count(*) AS items,
+            count(c.item_id) AS finished,
+            ((ceil(((20)::double precision * COALESCE(max(c.radius), (0)::double precision))))::integer + 1) AS last_step
+           FROM (rrcm.item i
+             LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
+          GROUP BY i.run_id, i.sigma
+        )
+ SELECT l.run_id,
+    l.sigma,
+    (((step.step)::numeric / 20.0))::numeric(8,2) AS r,
+    l.items,
+    l.finished,
+    hits.certified,
+    ((hits.certified)::double precision / (NULLIF(l.finished, 0))::double precision) AS accuracy,
+    ((hits.certified)::double precision / (l.items)::double precision) AS accuracy_low,
+    ((((hits.certified + l.items) - l.finished))::double precision / (l.items)::double precision) AS accuracy_high
+   FROM ((level l
+     CROSS JOIN LATERAL generate_series(0, l.last_step) step(step))
+     CROSS JOIN LATERAL ( SELECT count(*) AS certified
+           FROM (rrcm.item i
+             JOIN rrcm.certificate c USING (item_id))
+          WHERE ((i.run_id = l.run_id) AND (i.sigma = l.sigma) AND (i.state = 'certified'::rrcm.item_state) AND c.correct AND (c.radius >= (((step.step)::numeric / 20.0))::double precision))) hits);
+
+COMMENT ON VIEW rrcm.accuracy_at_radius IS 'Certified accuracy per run and sigma at r = 0, 0.05, 0.10, …; abstentions and mistakes count in the denominator';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.r IS 'L2 radius';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.items IS 'Images of the run at this sigma';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.finished IS 'Those with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.certified IS 'Those correct and certified at r or more';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy IS 'Share of the finished; biased while the run is unfinished';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_low IS 'Share of all, unfinished counted wrong';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_high IS 'Share of all, unfinished counted right';
+
+CREATE TABLE rrcm.canary (
+    checkpoint_digest text NOT NULL,
+    numerics_id text NOT NULL,
+    logits_digest text NOT NULL,
+    first_worker_id bigint NOT NULL,
+    second_worker_id bigint,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    trusted_at timestamp with time zone,
+    CONSTRAINT canary_trusted_by_two CHECK (((trusted_at IS NULL) = (second_worker_id IS NULL))),
+    CONSTRAINT canary_two_workers_differ CHECK ((second_worker_id IS DISTINCT FROM first_worker_id))
+);
+
+COMMENT ON TABLE rrcm.canary IS 'Digest of a fixed batch''s logits per checkpoint and numerics id; a worker that differs refuses work';
+
+COMMENT ON COLUMN rrcm.canary.checkpoint_digest IS 'Checkpoint';
+
+COMMENT ON COLUMN rrcm.canary.numerics_id IS 'Numerics id';
+
+COMMENT ON COLUMN rrcm.canary.logits_digest IS 'SHA-256 of the canary batch''s logits, as bits';
+
+COMMENT ON COLUMN rrcm.canary.first_worker_id IS 'Worker that recorded it';
+
+COMMENT ON COLUMN rrcm.canary.second_worker_id IS 'Second worker with the same digest';
+
+COMMENT ON COLUMN rrcm.canary.recorded_at IS 'When it was recorded';
+
+COMMENT ON COLUMN rrcm.canary.trusted_at IS 'When a second worker agreed';
+
+CREATE TABLE rrcm.dataset_image (
+    dataset_digest text NOT NULL,
+    image_index integer NOT NULL,
+    split text NOT NULL,
+    label integer NOT NULL,
+    source text NOT NULL,
+    image_digest text NOT NULL,
+    CONSTRAINT dataset_image_index_not_negative CHECK ((image_index >= 0)),
+    CONSTRAINT dataset_image_label_not_negative CHECK ((label >= 0))
+);
+
+COMMENT ON TABLE rrcm.dataset_image IS 'One row per image of an image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.dataset_digest IS 'Image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_index IS 'Position in the image set; part of the noise counter';
+
+COMMENT ON COLUMN rrcm.dataset_image.split IS 'Fixed split the image belongs to, for example train or heldout';
+
+COMMENT ON COLUMN rrcm.dataset_image.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.dataset_image.source IS 'File or row it came from';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_digest IS 'SHA-256 of the image''s bytes [C, H, W]';
+
+CREATE TABLE rrcm.run (
+    run_id bigint NOT NULL,
+    kind rrcm.run_kind NOT NULL,
+    name text NOT NULL,
+    state rrcm.run_state DEFAULT 'submitted'::rrcm.run_state NOT NULL,
+    spec jsonb NOT NULL,
+    seed bigint NOT NULL,
+    priority integer DEFAULT 0 NOT NULL,
+    dataset_digest text NOT NULL,
+    checkpoint_digest text,
+    depends_on bigint,
+    image_indices integer[],
+    numerics_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    software text NOT NULL,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    CONSTRAINT run_certify_has_images CHECK (((kind = 'certify'::rrcm.run_kind) = (image_indices IS NOT NULL))),
+    CONSTRAINT run_error_when_failed CHECK (((state <> 'failed'::rrcm.run_state) OR (error IS NOT NULL))),
+    CONSTRAINT run_finished_or_finished_at_null CHECK (((state = ANY (ARRAY['done'::rrcm.run_state, 'failed'::rrcm.run_state, 'cancelled'::rrcm.run_state])) = (finished_at IS NOT NULL))),
+    CONSTRAINT run_seed_not_negative CHECK ((seed >= 0))
+);
+
+COMMENT ON TABLE rrcm.run IS 'One certification or training with one resolved configuration';
+
+COMMENT ON COLUMN rrcm.run.run_id IS 'Number of the run';
+
+COMMENT ON COLUMN rrcm.run.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.run.name IS 'Name given by its run file';
+
+COMMENT ON COLUMN rrcm.run.state IS 'submitted until the coordinator has planned it and what it depends on is done';
+
+COMMENT ON COLUMN rrcm.run.spec IS 'The resolved run file; submitting it again repeats the run';
+
+COMMENT ON COLUMN rrcm.run.seed IS 'Seed of every random draw of the run';
+
+COMMENT ON COLUMN rrcm.run.priority IS 'Higher is served first';
+
+COMMENT ON COLUMN rrcm.run.dataset_digest IS 'Image set it reads';
+
+COMMENT ON COLUMN rrcm.run.checkpoint_digest IS 'Checkpoint it starts from; null for pretrain, and until the run it depends on is done';
+
+COMMENT ON COLUMN rrcm.run.depends_on IS 'Run whose checkpoint this one uses';
+
+COMMENT ON COLUMN rrcm.run.image_indices IS 'The certified images, always as an explicit list';
+
+COMMENT ON COLUMN rrcm.run.numerics_ids IS 'Numerics ids that may compute it; empty until named or taken from its first worker';
+
+COMMENT ON COLUMN rrcm.run.software IS 'Version of the software that submitted it';
+
+COMMENT ON COLUMN rrcm.run.error IS 'Why it failed';
+
+COMMENT ON COLUMN rrcm.run.created_at IS 'When it was submitted';
+
+COMMENT ON COLUMN rrcm.run.started_at IS 'When it was planned';
+
+COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
+
+CREATE VIEW rrcm.certificate_result AS
+ SELECT i.run_id,
+    r.name AS run_name,
+    i.item_id,
+    i.image_index,
+    d.source,
+    d.split,
+    i.sigma,
+    i.label,
+    i.state,
+    c.mode,
+    c.top_class,
+    c.predicted,
+    c.radius,
+    c.abstained,
+    c.correct,
+    c.n_a,
+    c.n0,
+    c.n,
+    c.alpha,
+    c.slack,
+    c.p_lower,
+    c.numerics_id,
+    c.compute_seconds,
+    c.certified_at
+   FROM (((rrcm.item i
+     JOIN rrcm.run r USING (run_id))
+     LEFT JOIN rrcm.dataset_image d ON (((d.dataset_digest = r.dataset_digest) AND (d.image_index = i.image_index))))
+     LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))));
+
+COMMENT ON VIEW rrcm.certificate_result IS 'One row per item, certified or not; certificate columns are null until it is, and again when it is held';
+
+COMMENT ON COLUMN rrcm.certificate_result.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.certificate_result.run_name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.certificate_result.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.certificate_result.image_index IS 'Image';
+
+COMMENT ON COLUMN rrcm.certificate_result.source IS 'File or row the image came from';
+
+COMMENT ON COLUMN rrcm.certificate_result.split IS 'Split the image belongs to';
+
+COMMENT ON COLUMN rrcm.certificate_result.sigma IS 'Noise level in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.certificate_result.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.certificate_result.state IS 'State of the item';
+
+COMMENT ON COLUMN rrcm.certificate_result.mode IS 'How the bound was formed';
+
+COMMENT ON COLUMN rrcm.certificate_result.top_class IS 'Class that selection chose';
+
+COMMENT ON COLUMN rrcm.certificate_result.predicted IS 'Certified class; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_result.radius IS 'Certified L2 radius; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_result.abstained IS 'True when the bound is not above one half';
+
+COMMENT ON COLUMN rrcm.certificate_result.correct IS 'Certified class equals the label';
+
+COMMENT ON COLUMN rrcm.certificate_result.n_a IS 'Estimation votes for the top class';
+
+COMMENT ON COLUMN rrcm.certificate_result.n0 IS 'Selection draws';
+
+COMMENT ON COLUMN rrcm.certificate_result.n IS 'Estimation draws';
+
+COMMENT ON COLUMN rrcm.certificate_result.alpha IS 'Failure probability of this one certificate';
+
+COMMENT ON COLUMN rrcm.certificate_result.slack IS 'Subtracted from the bound for the sampler''s finite precision';
+
+COMMENT ON COLUMN rrcm.certificate_result.p_lower IS 'Lower bound of the top class''s probability';
+
+COMMENT ON COLUMN rrcm.certificate_result.numerics_id IS 'Numerics id of every vote in it';
+
+COMMENT ON COLUMN rrcm.certificate_result.compute_seconds IS 'Compute time of all its chunks';
+
+COMMENT ON COLUMN rrcm.certificate_result.certified_at IS 'When it was certified';
+
+CREATE TABLE rrcm.certification (
+    run_id bigint NOT NULL,
+    mode text NOT NULL,
+    n0 integer NOT NULL,
+    n integer NOT NULL,
+    alpha double precision NOT NULL,
+    sampler text NOT NULL,
+    chunk_samples integer NOT NULL,
+    CONSTRAINT certification_alpha_is_probability CHECK (((alpha > (0)::double precision) AND (alpha <= (0.5)::double precision))),
+    CONSTRAINT certification_draws_positive CHECK (((n0 > 0) AND (n > 0) AND (chunk_samples > 0))),
+    CONSTRAINT certification_mode_known CHECK ((mode = 'fixed'::text)),
+    CONSTRAINT certification_sampler_known CHECK ((sampler = ANY (ARRAY['grid'::text, 'gaussian'::text])))
+);
+
+COMMENT ON TABLE rrcm.certification IS 'The protocol of a certification run, fixed at submission';
+
+COMMENT ON COLUMN rrcm.certification.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.certification.mode IS 'How the bound is formed';
+
+COMMENT ON COLUMN rrcm.certification.n0 IS 'Selection draws per item';
+
+COMMENT ON COLUMN rrcm.certification.n IS 'Estimation draws per item';
+
+COMMENT ON COLUMN rrcm.certification.alpha IS 'Failure probability of one certificate';
+
+COMMENT ON COLUMN rrcm.certification.sampler IS 'How the noise is drawn';
+
+COMMENT ON COLUMN rrcm.certification.chunk_samples IS 'Samples per estimation chunk; the last one of an item may be shorter';
+
+CREATE TABLE rrcm.certification_sigma (
+    run_id bigint NOT NULL,
+    sigma numeric NOT NULL,
+    grid_m integer NOT NULL,
+    slack double precision NOT NULL,
+    table_digest text,
+    CONSTRAINT certification_sigma_grid_has_table CHECK (((grid_m > 0) = (table_digest IS NOT NULL))),
+    CONSTRAINT certification_sigma_positive CHECK ((sigma > (0)::numeric)),
+    CONSTRAINT certification_sigma_slack_not_negative CHECK ((slack >= (0)::double precision))
+);
+
+COMMENT ON TABLE rrcm.certification_sigma IS 'The noise levels of a certification run';
+
+COMMENT ON COLUMN rrcm.certification_sigma.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.certification_sigma.sigma IS 'Standard deviation in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.certification_sigma.grid_m IS 'Grid points per 1/255 of pixel value; 0 for the gaussian sampler';
+
+COMMENT ON COLUMN rrcm.certification_sigma.slack IS 'Total variation between sampled and exact noise of one image; subtracted from every lower bound';
+
+COMMENT ON COLUMN rrcm.certification_sigma.table_digest IS 'SHA-256 of the grid sampler''s thresholds';
+
+CREATE TABLE rrcm.checkpoint (
+    checkpoint_digest text NOT NULL,
+    kind text NOT NULL,
+    configuration jsonb NOT NULL,
+    run_id bigint,
+    source text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT checkpoint_digest_is_sha256 CHECK ((checkpoint_digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT checkpoint_kind_known CHECK ((kind = ANY (ARRAY['pretrained'::text, 'classifier'::text])))
+);
+
+COMMENT ON TABLE rrcm.checkpoint IS 'Weights with their configuration; the files are in the artifact store under the digest';
+
+COMMENT ON COLUMN rrcm.checkpoint.checkpoint_digest IS 'Content hash of configuration and weights';
+
+COMMENT ON COLUMN rrcm.checkpoint.kind IS 'pretrained (encoder and projector) or classifier (encoder and head)';
+
+COMMENT ON COLUMN rrcm.checkpoint.configuration IS 'Shape of the network';
+
+COMMENT ON COLUMN rrcm.checkpoint.run_id IS 'Run that made it first; null when imported';
+
+COMMENT ON COLUMN rrcm.checkpoint.source IS 'File it was imported from, or the run''s name';
+
+COMMENT ON COLUMN rrcm.checkpoint.created_at IS 'When it was recorded';
+
+CREATE TABLE rrcm.checkpoint_name (
+    name text NOT NULL,
+    checkpoint_digest text NOT NULL,
+    named_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE rrcm.checkpoint_name IS 'What people call checkpoints: names given at import, and of the runs that made them';
+
+COMMENT ON COLUMN rrcm.checkpoint_name.name IS 'Name; the checkpoint that got it last is meant';
+
+COMMENT ON COLUMN rrcm.checkpoint_name.checkpoint_digest IS 'Checkpoint; it may have several names';
+
+COMMENT ON COLUMN rrcm.checkpoint_name.named_at IS 'When it last got this name';
+
+CREATE TABLE rrcm.chunk_count (
+    item_id bigint NOT NULL,
+    phase smallint NOT NULL,
+    chunk integer NOT NULL,
+    samples integer NOT NULL,
+    classes smallint[] NOT NULL,
+    votes integer[] NOT NULL,
+    worker_id bigint NOT NULL,
+    compute_ms real NOT NULL,
+    posted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT chunk_count_chunk_not_negative CHECK ((chunk >= 0)),
+    CONSTRAINT chunk_count_classes_match_votes CHECK ((cardinality(classes) = cardinality(votes))),
+    CONSTRAINT chunk_count_every_sample_votes_once CHECK (((samples > 0) AND (rrcm.total(votes) = samples))),
+    CONSTRAINT chunk_count_phase_known CHECK ((phase = ANY (ARRAY[0, 1]))),
+    CONSTRAINT chunk_count_votes_positive CHECK ((0 < ALL (votes)))
+);
+
+COMMENT ON TABLE rrcm.chunk_count IS 'Votes of one chunk. Append-only: a repeated post changes nothing';
+
+COMMENT ON COLUMN rrcm.chunk_count.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.chunk_count.phase IS '0 selection (n0 samples pick the top class), 1 estimation (n samples bound its probability)';
+
+COMMENT ON COLUMN rrcm.chunk_count.chunk IS 'Chunk within the phase: estimation chunk k holds samples k·chunk_samples up to (k+1)·chunk_samples';
+
+COMMENT ON COLUMN rrcm.chunk_count.samples IS 'Samples in the chunk';
+
+COMMENT ON COLUMN rrcm.chunk_count.classes IS 'Classes that got votes, ascending';
+
+COMMENT ON COLUMN rrcm.chunk_count.votes IS 'Votes of each of those classes';
+
+COMMENT ON COLUMN rrcm.chunk_count.worker_id IS 'Worker that posted it first';
+
+COMMENT ON COLUMN rrcm.chunk_count.compute_ms IS 'Time the computation took, in milliseconds';
+
+COMMENT ON COLUMN rrcm.chunk_count.posted_at IS 'When it was posted';
+
+CREATE TABLE rrcm.dataset (
+    dataset_digest text NOT NULL,
+    name text NOT NULL,
+    channels integer NOT NULL,
+    height integer NOT NULL,
+    width integer NOT NULL,
+    classes text[] NOT NULL,
+    image_count integer NOT NULL,
+    source text NOT NULL,
+    imported_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT dataset_digest_is_sha256 CHECK ((dataset_digest ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT dataset_shape_positive CHECK (((channels > 0) AND (height > 0) AND (width > 0) AND (image_count > 0)))
+);
+
+COMMENT ON TABLE rrcm.dataset IS 'Imported image sets; the pixels are in the artifact store under the digest';
+
+COMMENT ON COLUMN rrcm.dataset.dataset_digest IS 'SHA-256 of the packed image set';
+
+COMMENT ON COLUMN rrcm.dataset.name IS 'What run files call it';
+
+COMMENT ON COLUMN rrcm.dataset.channels IS 'Image channels C';
+
+COMMENT ON COLUMN rrcm.dataset.height IS 'Image height H in pixels';
+
+COMMENT ON COLUMN rrcm.dataset.width IS 'Image width W in pixels';
+
+COMMENT ON COLUMN rrcm.dataset.classes IS 'Class names in label order';
+
+COMMENT ON COLUMN rrcm.dataset.image_count IS 'Number of images over all splits';
+
+COMMENT ON COLUMN rrcm.dataset.source IS 'Where the images were read from';
+
+COMMENT ON COLUMN rrcm.dataset.imported_at IS 'When it was imported';
+
+CREATE TABLE rrcm.disagreement (
+    disagreement_id bigint NOT NULL,
+    item_id bigint NOT NULL,
+    phase smallint NOT NULL,
+    chunk integer NOT NULL,
+    stored_classes smallint[] NOT NULL,
+    stored_votes integer[] NOT NULL,
+    posted_classes smallint[] NOT NULL,
+    posted_votes integer[] NOT NULL,
+    worker_id bigint NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE rrcm.disagreement IS 'Two computations of one chunk that differ: an alarm, since votes are a pure function';
+
+COMMENT ON COLUMN rrcm.disagreement.disagreement_id IS 'Number of the record';
+
+COMMENT ON COLUMN rrcm.disagreement.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.disagreement.phase IS 'Phase of the chunk';
+
+COMMENT ON COLUMN rrcm.disagreement.chunk IS 'Chunk';
+
+COMMENT ON COLUMN rrcm.disagreement.stored_classes IS 'Classes stored first';
+
+COMMENT ON COLUMN rrcm.disagreement.stored_votes IS 'Votes stored first; they stay';
+
+COMMENT ON COLUMN rrcm.disagreement.posted_classes IS 'Classes posted later';
+
+COMMENT ON COLUMN rrcm.disagreement.posted_votes IS 'Votes posted later';
+
+COMMENT ON COLUMN rrcm.disagreement.worker_id IS 'Worker that posted later';
+
+COMMENT ON COLUMN rrcm.disagreement.seen_at IS 'When';
+
+ALTER TABLE rrcm.disagreement ALTER COLUMN disagreement_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.disagreement_disagreement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.event (
+    event_id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text NOT NULL,
+    run_id bigint,
+    worker_id bigint,
+    detail text NOT NULL
+);
+
+COMMENT ON TABLE rrcm.event IS 'What an operator would want to know afterwards: rescues, refusals, disagreements';
+
+COMMENT ON COLUMN rrcm.event.event_id IS 'Number of the event';
+
+COMMENT ON COLUMN rrcm.event.at IS 'When';
+
+COMMENT ON COLUMN rrcm.event.kind IS 'What happened, for example worker_lost, run_refused, disagreement; docs/operations.md lists them';
+
+COMMENT ON COLUMN rrcm.event.run_id IS 'Run concerned';
+
+COMMENT ON COLUMN rrcm.event.worker_id IS 'Worker concerned';
+
+COMMENT ON COLUMN rrcm.event.detail IS 'One sentence';
+
+ALTER TABLE rrcm.event ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.event_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.gap (
+    gap_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    item_id bigint NOT NULL,
+    lo integer NOT NULL,
+    hi integer NOT NULL,
+    CONSTRAINT gap_not_empty CHECK (((lo >= 0) AND (lo < hi)))
+);
+
+COMMENT ON TABLE rrcm.gap IS 'Units that were claimed and handed back; claimed before anything new';
+
+COMMENT ON COLUMN rrcm.gap.gap_id IS 'Number of the gap';
+
+COMMENT ON COLUMN rrcm.gap.run_id IS 'Run of the item';
+
+COMMENT ON COLUMN rrcm.gap.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.gap.lo IS 'First unit';
+
+COMMENT ON COLUMN rrcm.gap.hi IS 'One past the last unit';
+
+ALTER TABLE rrcm.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.gap_gap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE rrcm.item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.item_item_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.job (
+    job_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    state rrcm.job_state DEFAULT 'queued'::rrcm.job_state NOT NULL,
+    run_lease bigint DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    worker_id bigint,
+    epoch integer,
+    deadline_at timestamp with time zone,
+    step bigint DEFAULT 0 NOT NULL,
+    steps bigint NOT NULL,
+    snapshot_digest text,
+    snapshot_step bigint DEFAULT 0 NOT NULL,
+    checkpoint_digest text,
+    error text,
+    queued_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT job_done_has_checkpoint CHECK (((state = 'done'::rrcm.job_state) = (checkpoint_digest IS NOT NULL))),
+    CONSTRAINT job_finished_or_finished_at_null CHECK (((state = ANY (ARRAY['done'::rrcm.job_state, 'failed'::rrcm.job_state, 'cancelled'::rrcm.job_state])) = (finished_at IS NOT NULL))),
+    CONSTRAINT job_running_has_holder CHECK (((state = 'running'::rrcm.job_state) = ((worker_id IS NOT NULL) AND (deadline_at IS NOT NULL))))
+);
+
+COMMENT ON TABLE rrcm.job IS 'Long, fenced work of a training run';
+
+COMMENT ON COLUMN rrcm.job.job_id IS 'Number of the job';
+
+COMMENT ON COLUMN rrcm.job.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.job.state IS 'Where the training stands';
+
+COMMENT ON COLUMN rrcm.job.run_lease IS 'Fencing number: rises at each claim; writes under an older one are refused';
+
+COMMENT ON COLUMN rrcm.job.attempts IS 'Attempts that ended in an error; losing a lease is not one';
+
+COMMENT ON COLUMN rrcm.job.worker_id IS 'Present holder';
+
+COMMENT ON COLUMN rrcm.job.epoch IS 'The holder''s epoch';
+
+COMMENT ON COLUMN rrcm.job.deadline_at IS 'When it is taken back even from a worker that beats; moved on by progress';
+
+COMMENT ON COLUMN rrcm.job.step IS 'Last step reported';
+
+COMMENT ON COLUMN rrcm.job.steps IS 'Steps in all';
+
+COMMENT ON COLUMN rrcm.job.snapshot_digest IS 'Newest stored training state, from which it resumes';
+
+COMMENT ON COLUMN rrcm.job.snapshot_step IS 'Step of that state';
+
+COMMENT ON COLUMN rrcm.job.checkpoint_digest IS 'What it made; equal trainings make equal checkpoints';
+
+COMMENT ON COLUMN rrcm.job.error IS 'Last error';
+
+COMMENT ON COLUMN rrcm.job.queued_at IS 'When it was queued';
+
+COMMENT ON COLUMN rrcm.job.finished_at IS 'When it ended';
+
+ALTER TABLE rrcm.job ALTER COLUMN job_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.job_job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.lease (
+    lease_id bigint NOT NULL,
+    item_id bigint NOT NULL,
+    lo integer NOT NULL,
+    hi integer NOT NULL,
+    worker_id bigint NOT NULL,
+    epoch integer NOT NULL,
+    issued_at timestamp with time zone DEFAULT now() NOT NULL,
+    deadline_at timestamp with time zone NOT NULL,
+    CONSTRAINT lease_not_empty CHECK (((lo >= 0) AND (lo < hi)))
+);
+
+COMMENT ON TABLE rrcm.lease IS 'A range of an item''s units held by one worker until deadline_at';
+
+COMMENT ON COLUMN rrcm.lease.lease_id IS 'Number of the lease';
+
+COMMENT ON COLUMN rrcm.lease.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.lease.lo IS 'First unit';
+
+COMMENT ON COLUMN rrcm.lease.hi IS 'One past the last unit';
+
+COMMENT ON COLUMN rrcm.lease.worker_id IS 'Holder';
+
+COMMENT ON COLUMN rrcm.lease.epoch IS 'The holder''s epoch';
+
+COMMENT ON COLUMN rrcm.lease.issued_at IS 'When it was claimed';
+
+COMMENT ON COLUMN rrcm.lease.deadline_at IS 'When it is taken back even from a worker that beats: a hung device';
+
+ALTER TABLE rrcm.lease ALTER COLUMN lease_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.lease_lease_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.metric (
+    run_id bigint NOT NULL,
+    step bigint NOT NULL,
+    name text NOT NULL,
+    value double precision NOT NULL,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE rrcm.metric IS 'Training metrics: losses, learning rate, accuracy under noise';
+
+COMMENT ON COLUMN rrcm.metric.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.metric.step IS 'Completed steps when it was measured';
+
+COMMENT ON COLUMN rrcm.metric.name IS 'What was measured';
+
+COMMENT ON COLUMN rrcm.metric.value IS 'Value';
+
+COMMENT ON COLUMN rrcm.metric.recorded_at IS 'When it was recorded';
+
+CREATE TABLE rrcm.worker (
+    worker_id bigint NOT NULL,
+    name text NOT NULL,
+    epoch integer DEFAULT 1 NOT NULL,
+    state rrcm.worker_state DEFAULT 'live'::rrcm.worker_state NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    device text NOT NULL,
+    software text NOT NULL,
+    numerics_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    samples_per_second double precision,
+    registered_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT worker_epoch_positive CHECK ((epoch > 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE rrcm.worker IS 'One row per worker name, with its heartbeat';
+
+COMMENT ON COLUMN rrcm.worker.worker_id IS 'Number of the worker';
+
+COMMENT ON COLUMN rrcm.worker.name IS 'Name it registers under';
+
+COMMENT ON COLUMN rrcm.worker.epoch IS 'Rises at each registration; what an earlier epoch held is not its own any more';
+
+COMMENT ON COLUMN rrcm.worker.state IS 'gone once it stopped, or was silent for too long';
+
+COMMENT ON COLUMN rrcm.worker.host IS 'Machine it runs on';
+
+COMMENT ON COLUMN rrcm.worker.pid IS 'Its process there';
+
+COMMENT ON COLUMN rrcm.worker.device IS 'What it computes with';
+
+COMMENT ON COLUMN rrcm.worker.software IS 'Its version of the software';
+
+COMMENT ON COLUMN rrcm.worker.numerics_ids IS 'Numerics ids it has shown to compute, since it registered';
+
+COMMENT ON COLUMN rrcm.worker.samples_per_second IS 'Measured speed on its current run';
+
+COMMENT ON COLUMN rrcm.worker.registered_at IS 'When this epoch began';
+
+COMMENT ON COLUMN rrcm.worker.beat_at IS 'Last heartbeat, by the database''s clock';
+
+CREATE VIEW rrcm.queue_depth AS
+ SELECT r.run_id,
+    r.name,
+    r.kind,
+    r.priority,
+    ((COALESCE(items.units, (0)::bigint) + COALESCE(gaps.units, (0)::bigint)) + COALESCE(jobs.queued, (0)::bigint)) AS ready,
+    (COALESCE(leases.units, (0)::bigint) + COALESCE(jobs.running, (0)::bigint)) AS leased,
+    (EXTRACT(epoch FROM (now() - r.started_at)))::double precision AS oldest_seconds,
+    (NOT (EXISTS ( SELECT
+           FROM rrcm.worker w
+          WHERE ((w.state = 'live'::rrcm.worker_state) AND ((r.numerics_ids = '{}'::text[]) OR (w.numerics_ids && r.numerics_ids)))))) AS stranded
+   FROM ((((rrcm.run r
+     LEFT JOIN LATERAL ( SELECT sum((i.unit_count - i.next_unit)) AS units
+           FROM rrcm.item i
+          WHERE ((i.run_id = r.run_id) AND (i.state = 'open'::rrcm.item_state))) items ON (true))
+     LEFT JOIN LATERAL ( SELECT sum((g.hi - g.lo)) AS units
+           FROM rrcm.gap g
+          WHERE (g.run_id = r.run_id)) gaps ON (true))
+     LEFT JOIN LATERAL ( SELECT sum((l.hi - l.lo)) AS units
+           FROM (rrcm.lease l
+             JOIN rrcm.item i USING (item_id))
+          WHERE (i.run_id = r.run_id)) leases ON (true))
+     LEFT JOIN LATERAL ( SELECT count(*) FILTER (WHERE (j.state = 'queued'::rrcm.job_state)) AS queued,
+            count(*) FILTER (WHERE (j.state = 'running'::rrcm.job_state)) AS running
+           FROM rrcm.job j
+          WHERE (j.run_id = r.run_id)) jobs ON (true))
+  WHERE (r.state = 'running'::rrcm.run_state);
+
+COMMENT ON VIEW rrcm.queue_depth IS 'One row per running run: units (chunks, or the training job) ready and leased';
+
+COMMENT ON COLUMN rrcm.queue_depth.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.queue_depth.name IS 'Name';
+
+COMMENT ON COLUMN rrcm.queue_depth.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.queue_depth.priority IS 'Higher is served first; equal ones in order of submission';
+
+COMMENT ON COLUMN rrcm.queue_depth.ready IS 'Units nobody holds';
+
+COMMENT ON COLUMN rrcm.queue_depth.leased IS 'Units held by workers';
+
+COMMENT ON COLUMN rrcm.queue_depth.oldest_seconds IS 'Seconds since the run was planned';
+
+COMMENT ON COLUMN rrcm.queue_depth.stranded IS 'True when no live worker has shown to compute one of its numerics ids';
+
+CREATE VIEW rrcm.run_progress AS
+ SELECT r.run_id,
+    r.name,
+    r.kind,
+    r.state,
+    r.priority,
+    COALESCE(j.step, items.finished, (0)::bigint) AS done,
+    COALESCE(j.steps, items.total, (0)::bigint) AS total,
+        CASE
+            WHEN (j.job_id IS NULL) THEN 'items'::text
+            ELSE 'steps'::text
+        END AS unit,
+    COALESCE(votes.samples, (0)::bigint) AS samples,
+    COALESCE(items.held, (0)::bigint) AS held,
+    COALESCE(votes.disagreements, (0)::bigint) AS disagreements,
+    r.numerics_ids,
+    r.checkpoint_digest,
+    r.dataset_digest,
+    r.depends_on,
+    r.error,
+    r.created_at,
+    r.started_at,
+    r.finished_at,
+    (EXTRACT(epoch FROM (COALESCE(r.finished_at, now()) - r.started_at)))::double precision AS elapsed_seconds
+   FROM (((rrcm.run r
+     LEFT JOIN rrcm.job j USING (run_id))
+     LEFT JOIN LATERAL ( SELECT count(*) AS total,
+            count(*) FILTER (WHERE (i.state = 'certified'::rrcm.item_state)) AS finished,
+            count(*) FILTER (WHERE (i.state = 'held'::rrcm.item_state)) AS held
+           FROM rrcm.item i
+          WHERE (i.run_id = r.run_id)
+         HAVING (count(*) > 0)) items ON (true))
+     LEFT JOIN LATERAL ( SELECT sum(k.samples) AS samples,
+            ( SELECT count(*) AS count
+                   FROM (rrcm.disagreement d
+                     JOIN rrcm.item i_1 USING (item_id))
+                  WHERE (i_1.run_id = r.run_id)) AS disagreements
+           FROM (rrcm.chunk_count k
+             JOIN rrcm.item i USING (item_id))
+          WHERE (i.run_id = r.run_id)) votes ON (true));
+
+COMMENT ON VIEW rrcm.run_progress IS 'One row per run: how far it is';
+
+COMMENT ON COLUMN rrcm.run_progress.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.run_progress.name IS 'Name';
+
+COMMENT ON COLUMN rrcm.run_progress.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.run_progress.state IS 'State of the run; failed with held items when some must not be certified';
+
+COMMENT ON COLUMN rrcm.run_progress.priority IS 'Higher is served first; equal ones in order of submission';
+
+COMMENT ON COLUMN rrcm.run_progress.done IS 'Items certified, or training steps completed';
+
+COMMENT ON COLUMN rrcm.run_progress.total IS 'Items, or training steps, in all';
+
+COMMENT ON COLUMN rrcm.run_progress.unit IS 'What done and total count';
+
+COMMENT ON COLUMN rrcm.run_progress.samples IS 'Noise samples whose votes are stored';
+
+COMMENT ON COLUMN rrcm.run_progress.held IS 'Items held because votes disagree';
+
+COMMENT ON COLUMN rrcm.run_progress.disagreements IS 'Chunks computed twice with different votes';
+
+COMMENT ON COLUMN rrcm.run_progress.numerics_ids IS 'Numerics ids that may compute it';
+
+COMMENT ON COLUMN rrcm.run_progress.checkpoint_digest IS 'Checkpoint it uses';
+
+COMMENT ON COLUMN rrcm.run_progress.dataset_digest IS 'Image set it reads';
+
+COMMENT ON COLUMN rrcm.run_progress.depends_on IS 'Run it waits for';
+
+COMMENT ON COLUMN rrcm.run_progress.error IS 'Why it failed';
+
+COMMENT ON COLUMN rrcm.run_progress.created_at IS 'When it was submitted';
+
+COMMENT ON COLUMN rrcm.run_progress.started_at IS 'When it was planned';
+
+COMMENT ON COLUMN rrcm.run_progress.finished_at IS 'When it ended';
+
+COMMENT ON COLUMN rrcm.run_progress.elapsed_seconds IS 'Seconds since it was planned, or until it ended';
+
+ALTER TABLE rrcm.run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.run_run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.schema_migration (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE rrcm.schema_migration IS 'Migrations that this database has, written by rrcm migrate';
+
+COMMENT ON COLUMN rrcm.schema_migration.version IS 'Number of the migration, 1, 2, 3…';
+
+COMMENT ON COLUMN rrcm.schema_migration.name IS 'Name of the migration';
+
+COMMENT ON COLUMN rrcm.schema_migration.checksum IS 'SHA-256 of the text that was applied';
+
+COMMENT ON COLUMN rrcm.schema_migration.applied_at IS 'When it was applied';
+
+CREATE VIEW rrcm.worker_health AS
+SELECT
+    NULL::bigint AS worker_id,
+    NULL::text AS name,
+    NULL::integer AS epoch,
+    NULL::rrcm.worker_state AS state,
+    NULL::text AS host,
+    NULL::integer AS pid,
+    NULL::text AS device,
+    NULL::text AS software,
+    NULL::double precision AS samples_per_second,
+    NULL::double precision AS silent_seconds,
+    NULL::bigint AS leases,
+    NULL::bigint AS training_run_id,
+    NULL::timestamp with time zone AS registered_at;
+
+COMMENT ON VIEW rrcm.worker_health IS 'One row per worker: alive or not, how fast, what it holds';
+
+COMMENT ON COLUMN rrcm.worker_health.worker_id IS 'Worker';
+
+COMMENT ON COLUMN rrcm.worker_health.name IS 'Name';
+
+COMMENT ON COLUMN rrcm.worker_health.epoch IS 'How often this name has registered; what an earlier epoch held is not its own any more';
+
+COMMENT ON COLUMN rrcm.worker_health.state IS 'live, or gone: also when it was silent for too long';
+
+COMMENT ON COLUMN rrcm.worker_health.host IS 'Machine';
+
+COMMENT ON COLUMN rrcm.worker_health.pid IS 'Process';
+
+COMMENT ON COLUMN rrcm.worker_health.device IS 'What it computes with';
+
+COMMENT ON COLUMN rrcm.worker_health.software IS 'Version';
+
+COMMENT ON COLUMN rrcm.worker_health.samples_per_second IS 'Measured speed on its current run';
+
+COMMENT ON COLUMN rrcm.worker_health.silent_seconds IS 'Seconds since its last heartbeat';
+
+COMMENT ON COLUMN rrcm.worker_health.leases IS 'Leases it holds';
+
+COMMENT ON COLUMN rrcm.worker_health.training_run_id IS 'Training run it holds';
+
+COMMENT ON COLUMN rrcm.worker_health.registered_at IS 'When this epoch began';
+
+ALTER TABLE rrcm.worker ALTER COLUMN worker_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.worker_worker_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE ONLY rrcm.canary
+    ADD CONSTRAINT canary_pkey PRIMARY KEY (checkpoint_digest, numerics_id);
+
+ALTER TABLE ONLY rrcm.certificate
+    ADD CONSTRAINT certificate_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY rrcm.certification
+    ADD CONSTRAINT certification_pkey PRIMARY KEY (run_id);
+
+ALTER TABLE ONLY rrcm.certification_sigma
+    ADD CONSTRAINT certification_sigma_pkey PRIMARY KEY (run_id, sigma);
+
+ALTER TABLE ONLY rrcm.checkpoint_name
+    ADD CONSTRAINT checkpoint_name_pkey PRIMARY KEY (name, checkpoint_digest);
+
+ALTER TABLE ONLY rrcm.checkpoint
+    ADD CONSTRAINT checkpoint_pkey PRIMARY KEY (checkpoint_digest);
+
+ALTER TABLE ONLY rrcm.chunk_count
+    ADD CONSTRAINT chunk_count_pkey PRIMARY KEY (item_id, phase, chunk);
+
+ALTER TABLE ONLY rrcm.dataset_image
+    ADD CONSTRAINT dataset_image_pkey PRIMARY KEY (dataset_digest, image_index);
+
+ALTER TABLE ONLY rrcm.dataset
+    ADD CONSTRAINT dataset_name_unique UNIQUE (name);
+
+ALTER TABLE ONLY rrcm.dataset
+    ADD CONSTRAINT dataset_pkey PRIMARY KEY (dataset_digest);
+
+ALTER TABLE ONLY rrcm.disagreement
+    ADD CONSTRAINT disagreement_pkey PRIMARY KEY (disagreement_id);
+
+ALTER TABLE ONLY rrcm.event
+    ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
+
+ALTER TABLE ONLY rrcm.gap
+    ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
+
+ALTER TABLE ONLY rrcm.item
+    ADD CONSTRAINT item_once_per_run UNIQUE (run_id, image_index, sigma);
+
+ALTER TABLE ONLY rrcm.item
+    ADD CONSTRAINT item_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY rrcm.job
+    ADD CONSTRAINT job_one_per_run UNIQUE (run_id);
+
+ALTER TABLE ONLY rrcm.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (job_id);
+
+ALTER TABLE ONLY rrcm.lease
+    ADD CONSTRAINT lease_pkey PRIMARY KEY (lease_id);
+
+ALTER TABLE ONLY rrcm.metric
+    ADD CONSTRAINT metric_pkey PRIMARY KEY (run_id, name, step);
+
+ALTER TABLE ONLY rrcm.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (run_id);
+
+ALTER TABLE ONLY rrcm.schema_migration
+    ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY rrcm.worker
+    ADD CONSTRAINT worker_name_unique UNIQUE (name);
+
+ALTER TABLE ONLY rrcm.worker
+    ADD CONSTRAINT worker_pkey PRIMARY KEY (worker_id);
+
+CREATE INDEX disagreement_item ON rrcm.disagreement USING btree (item_id);
+
+CREATE INDEX event_at ON rrcm.event USING btree (at);
+
+CREATE INDEX gap_item ON rrcm.gap USING btree (item_id);
+
+CREATE INDEX gap_run ON rrcm.gap USING btree (run_id, gap_id);
+
+CREATE INDEX item_claimed ON rrcm.item USING btree (run_id, item_id) WHERE (state = 'claimed'::rrcm.item_state);
+
+CREATE INDEX item_open ON rrcm.item USING btree (run_id, item_id) WHERE (state = 'open'::rrcm.item_state);
+
+CREATE INDEX job_queued ON rrcm.job USING btree (job_id) WHERE (state = 'queued'::rrcm.job_state);
+
+CREATE INDEX job_running ON rrcm.job USING btree (worker_id) WHERE (state = 'running'::rrcm.job_state);
+
+CREATE INDEX lease_item ON rrcm.lease USING btree (item_id);
+
+CREATE INDEX lease_worker ON rrcm.lease USING btree (worker_id);
+
+CREATE INDEX run_name ON rrcm.run USING btree (name);
+
+CREATE INDEX run_unfinished ON rrcm.run USING btree (priority DESC, run_id) WHERE (finished_at IS NULL);
+
+CREATE OR REPLACE VIEW rrcm.worker_health AS
+ SELECT w.worker_id,
+    w.name,
+    w.epoch,
+    w.state,
+    w.host,
+    w.pid,
+    w.device,
+    w.software,
+    w.samples_per_second,
+    (EXTRACT(epoch FROM (now() - w.beat_at)))::double precision AS silent_seconds,
+    count(l.lease_id) AS leases,
+    j.run_id AS training_run_id,
+    w.registered_at
+   FROM ((rrcm.worker w
+     LEFT JOIN rrcm.lease l USING (worker_id))
+     LEFT JOIN rrcm.job j ON (((j.worker_id = w.worker_id) AND (j.state = 'running'::rrcm.job_state))))
+  GROUP BY w.worker_id, j.run_id;
+
+CREATE TRIGGER chunk_count_append_only BEFORE UPDATE ON rrcm.chunk_count FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
+ALTER TABLE ONLY rrcm.canary
+    ADD CONSTRAINT canary_checkpoint_digest_fkey FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.canary
+    ADD CONSTRAINT canary_first_worker_id_fkey FOREIGN KEY (first_worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.canary
+    ADD CONSTRAINT canary_second_worker_id_fkey FOREIGN KEY (second_worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.certificate
+    ADD CONSTRAINT certificate_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.certification
+    ADD CONSTRAINT certification_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.certification_sigma
+    ADD CONSTRAINT certification_sigma_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.certification(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.checkpoint_name
+    ADD CONSTRAINT checkpoint_name_checkpoint_digest_fkey FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.checkpoint
+    ADD CONSTRAINT checkpoint_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id);
+
+ALTER TABLE ONLY rrcm.chunk_count
+    ADD CONSTRAINT chunk_count_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.chunk_count
+    ADD CONSTRAINT chunk_count_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.dataset_image
+    ADD CONSTRAINT dataset_image_dataset_digest_fkey FOREIGN KEY (dataset_digest) REFERENCES rrcm.dataset(dataset_digest) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.disagreement
+    ADD CONSTRAINT disagreement_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.disagreement
+    ADD CONSTRAINT disagreement_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.gap
+    ADD CONSTRAINT gap_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.gap
+    ADD CONSTRAINT gap_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.item
+    ADD CONSTRAINT item_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.item
+    ADD CONSTRAINT item_sigma_declared FOREIGN KEY (run_id, sigma) REFERENCES rrcm.certification_sigma(run_id, sigma);
+
+ALTER TABLE ONLY rrcm.job
+    ADD CONSTRAINT job_checkpoint_known FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY rrcm.job
+    ADD CONSTRAINT job_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.job
+    ADD CONSTRAINT job_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.lease
+    ADD CONSTRAINT lease_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.lease
+    ADD CONSTRAINT lease_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.metric
+    ADD CONSTRAINT metric_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.run
+    ADD CONSTRAINT run_checkpoint_known FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest);
+
+ALTER TABLE ONLY rrcm.run
+    ADD CONSTRAINT run_dataset_digest_fkey FOREIGN KEY (dataset_digest) REFERENCES rrcm.dataset(dataset_digest);
+
+ALTER TABLE ONLY rrcm.run
+    ADD CONSTRAINT run_depends_on_fkey FOREIGN KEY (depends_on) REFERENCES rrcm.run(run_id);
