@@ -47,6 +47,7 @@ let package = Package(
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CCodecs", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev", "libpng-dev"])]),
     .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(
       name: "CPrecise", path: "Sources/CPrecise", linkerSettings: [.linkedLibrary("mpfr"), .linkedLibrary("gmp")]),
     .target(name: "CKernels", path: "Sources/CKernels", cSettings: kernelSettings),
@@ -60,7 +61,7 @@ let package = Package(
     // Floor 2: the model's shape and files, images, stored files, logs.
     room("Models", ["Tensors"]),
     room("Datasets", ["Tensors", "CCodecs"]),
-    room("Artifacts", ["Tensors"]),
+    room("Artifacts", ["Tensors", "CCrypto", "CCurl"]),
     room(
       "Telemetry",
       [

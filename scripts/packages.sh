@@ -2,7 +2,7 @@
 # usage: . scripts/packages.sh; require_packages PACKAGE…
 
 # docs/dependencies.md gives a line of reason for each.
-BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev"
+BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev libcurl4-openssl-dev"
 RUN_PACKAGES="postgresql"
 # Tests that need one of these say "skipped: …" where it is absent.
 TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd"
