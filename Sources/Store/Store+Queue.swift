@@ -7,6 +7,16 @@ package struct WorkerIdentity: Sendable, Hashable {
   package let epoch: Int64
 }
 
+/// What the database makes of a heartbeat.
+package enum BeatAnswer: Sendable, Hashable {
+  /// The worker's standing is renewed.
+  case good
+  /// Renewed, and somebody asked it to drain: finish the chunk in hand, hand back the rest, end.
+  case drain
+  /// It was taken for dead, or a newer process registered under its name.
+  case lost
+}
+
 /// A run with something to claim.
 package struct ReadyRun: Sendable {
   package let id: Int64
@@ -88,12 +98,19 @@ extension Store {
     return WorkerIdentity(id: try row.int("worker_id"), epoch: try row.int("epoch"))
   }
 
-  /// Renews a worker's standing; false when it is lost.
-  package func beat(_ worker: WorkerIdentity, samplesPerSecond: Double?) async throws -> Bool {
-    try await !connection.rows(
+  /// Renews a worker's standing.
+  package func beat(_ worker: WorkerIdentity, samplesPerSecond: Double?) async throws -> BeatAnswer {
+    let row = try await connection.rows(
       PackageResources.beat_sql,
       [.int(worker.id), .int(worker.epoch), .optional(samplesPerSecond.map { .double($0) })]
-    ).isEmpty
+    ).first
+    guard let row else { return .lost }
+    return try row.bool("draining") ? .drain : .good
+  }
+
+  /// Asks live workers to drain. Returns the numbers of those that were asked now.
+  package func drainWorkers(_ ids: [Int64]) async throws -> [Int64] {
+    try await connection.rows(PackageResources.drain_workers_sql, [.bigints(ids)]).map { try $0.int("worker_id") }
   }
 
   package func leave(_ worker: WorkerIdentity) async throws {

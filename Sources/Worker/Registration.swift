@@ -9,6 +9,7 @@ final class Registration: Sendable {
     var identity: WorkerIdentity?
     var standing: Standing?
     var samplesPerSecond: Double?
+    var isDraining = false
   }
 
   private let store: Store
@@ -58,6 +59,9 @@ final class Registration: Sendable {
   /// True while `identity` is the present one and surely still good.
   func isHeld(_ identity: WorkerIdentity) -> Bool { current == identity }
 
+  /// Somebody asked this worker to drain, through the database.
+  var isDraining: Bool { state.withLock { $0.isDraining } }
+
   func note(samplesPerSecond: Double?) { state.withLock { $0.samplesPerSecond = samplesPerSecond } }
 
   /// Beats until cancelled.
@@ -68,17 +72,18 @@ final class Registration: Sendable {
         let sentAt = Self.now
         do {
           let speed = state.withLock { $0.samplesPerSecond }
-          let accepted = try await store.beat(identity, samplesPerSecond: speed)
+          let answer = try await store.beat(identity, samplesPerSecond: speed)
           state.withLock { state in
             guard state.identity == identity else { return }
-            if accepted {
-              state.standing?.renewed(sentAt: sentAt)
-            } else {
+            if answer == .lost {
               state.identity = nil
               state.standing = nil
+            } else {
+              state.standing?.renewed(sentAt: sentAt)
             }
+            if answer == .drain { state.isDraining = true }
           }
-          if !accepted {
+          if answer == .lost {
             logger.warning("taken for dead; registering anew", metadata: ["worker_id": "\(identity.id)"])
           }
         } catch {

@@ -41,12 +41,16 @@ extension WorkerService {
   }
 
   private func open(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> CertifyTask {
-    guard let checkpoint = run.checkpointDigest else { throw Refusal(description: "the run has no checkpoint") }
+    guard let checkpoint = run.checkpointDigest else {
+      throw Refusal(description: "the run has no checkpoint", fault: .run)
+    }
     guard let rules = try await store.certification(ofRun: run.id) else {
-      throw Refusal(description: "the run has no protocol")
+      throw Refusal(description: "the run has no protocol", fault: .run)
     }
     let standing: ComputeEngine.Standing
-    do { standing = try await engine.load(checkpoint: checkpoint) } catch { throw Refusal(description: "\(error)") }
+    do { standing = try await engine.load(checkpoint: checkpoint) } catch {
+      throw Refusal(description: "\(error)", fault: error is ComputeError ? .run : .machine)
+    }
     func requireAllowed(_ allowed: [String]) throws {
       guard allowed.contains(standing.numericsID) else {
         throw Refusal(
@@ -102,7 +106,7 @@ extension WorkerService {
     claimNext: @escaping @Sendable (CertifyTask) async throws -> Lease?
   ) async throws -> Lease? {
     guard let level = task.levels[lease.sigma] else {
-      throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)")
+      throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)", fault: .run)
     }
     var finished: [ChunkPost] = []
     var posting: Task<Void, any Error>?
@@ -146,7 +150,7 @@ extension WorkerService {
       if registration.isHeld(identity) {
         _ = try? await store.returnLeases([lease.id] + (ahead.map { [$0.id] } ?? []))
       }
-      if error is ComputeError { throw Refusal(description: "\(error)") }
+      if error is ComputeError { throw Refusal(description: "\(error)", fault: .run) }
       throw error
     }
   }

@@ -8,13 +8,14 @@ extension WorkerService {
   /// A training job's failed attempts before its run has failed.
   private static let attemptLimit = 3
 
+  /// What became of a training run's job.
+  enum Attempt: Sendable { case notClaimed, worked, failed }
+
   /// Takes a training run's job and works on it until it is done, lost or handed back.
-  ///
-  /// - Returns: whether the job was claimed.
-  func train(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Bool {
+  func train(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> Attempt {
     let deadline = settings.timings.jobDeadline.inSeconds
     guard let job = try await store.claimJob(run: run.id, worker: identity, deadlineSeconds: deadline) else {
-      return false
+      return .notClaimed
     }
     logger.info(
       "training", metadata: ["run_id": "\(run.id)", "run_lease": "\(job.runLease)", "from_step": "\(job.snapshotStep)"])
@@ -32,8 +33,9 @@ extension WorkerService {
       }
       logger.error("training failed", metadata: ["run_id": "\(run.id)", "error": "\(error)"])
       try await store.failJob(job, error: "\(error)", limit: Self.attemptLimit)
+      return .failed
     }
-    return true
+    return .worked
   }
 
   private enum Outcome: String {

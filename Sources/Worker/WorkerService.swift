@@ -8,7 +8,7 @@ package import Telemetry
 
 /// Claims work, computes it, posts the results. Holds no state worth saving.
 ///
-/// It drains on graceful shutdown: the chunk in hand is finished and posted, everything else is handed back.
+/// It drains on graceful shutdown, and when somebody asks for it through the database: the chunk in hand is finished and posted, everything else is handed back.
 package struct WorkerService: Service {
   let store: Store
   let engine: ComputeEngine
@@ -32,19 +32,26 @@ package struct WorkerService: Service {
   }
 
   /// Draining or cancelled: claim nothing more.
-  var isStopping: Bool { Task.isShuttingDownGracefully || Task.isCancelled }
+  var isStopping: Bool { Task.isShuttingDownGracefully || Task.isCancelled || registration.isDraining }
 
+  /// - Throws: `LeftWork` when it stops idle and left something undone.
   package func run() async throws {
-    await withTaskGroup(of: Void.self) { group in
+    let left = await withTaskGroup(of: Void.self) { group in
       group.addTask { await registration.beat() }
-      await work()
+      let left = await work()
       group.cancelAll()
+      return left
     }
     await registration.leave()
     logger.info("worker stopped")
+    if let left { throw left }
   }
 
-  private func work() async {
+  /// Works until it is told to stop or, where it stops when idle, nothing is left to claim.
+  ///
+  /// - Returns: what an idle worker leaves undone.
+  private func work() async -> LeftWork? {
+    var failed: [Int64: LeftWork] = [:]
     var refusals = Refusals()
     var tasks: [Int64: CertifyTask] = [:]
     while !isStopping {
@@ -55,26 +62,35 @@ package struct WorkerService: Service {
         tasks = tasks.filter { id, _ in ready.contains { $0.id == id } }
         for run in ready where settings.kinds.contains(run.kind) && !refusals.holds(run.id) {
           do {
-            worked =
-              try await run.kind == "certify"
-              ? certify(run, task: &tasks[run.id], as: identity) : train(run, as: identity)
+            if run.kind == "certify" {
+              worked = try await certify(run, task: &tasks[run.id], as: identity)
+            } else {
+              let attempt = try await train(run, as: identity)
+              worked = attempt != .notClaimed
+              switch attempt {
+              case .failed: failed[run.id] = LeftWork(run: run, "its training failed", fault: .run)
+              case .worked: failed[run.id] = nil
+              case .notClaimed: break
+              }
+            }
           } catch let refusal as Refusal {
-            refusals.add(run.id)
+            refusals.add(run.id, LeftWork(run: run, "\(refusal)", fault: refusal.fault))
             logger.error("run refused by this worker", metadata: ["run_id": "\(run.id)", "reason": "\(refusal)"])
             try await store.recordEvent("run_refused", run: run.id, worker: identity.id, "\(settings.name): \(refusal)")
           }
           if worked { break }  // look again: something more urgent may have come
         }
         if !worked {
-          if settings.stopsWhenIdle { return }
+          if settings.stopsWhenIdle { return refusals.first(of: ready) ?? failed.values.first }
           await waitForWork()
         }
       } catch {
-        guard !isStopping else { return }
+        guard !isStopping else { return nil }
         logger.warning("pausing after an error", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: .seconds(Double.random(in: 0.5...1.5)))
       }
     }
+    return nil
   }
 
   /// Waits for an announcement of work, or until it is time to look anyway.
@@ -91,13 +107,38 @@ package struct WorkerService: Service {
 /// Why this worker will not compute a run, though another may.
 struct Refusal: Error, CustomStringConvertible {
   let description: String
+  /// Whose fault it is.
+  var fault = LeftWork.Fault.machine
 }
 
-/// Runs this worker will not look at for a while.
+/// Work that a worker which stops when idle leaves behind, so that an orchestrator can tell a bad machine from a bad run.
+package struct LeftWork: Error, CustomStringConvertible, Sendable {
+  package enum Fault: Sendable {
+    /// This machine lacks or garbles something; another may do it.
+    case machine
+    /// The run is at fault wherever it is computed.
+    case run
+  }
+
+  package let description: String
+  package let fault: Fault
+
+  init(run: ReadyRun, _ reason: String, fault: Fault) {
+    description = "run \(run.id) (\(run.name)) is left undone: \(reason)"
+    self.fault = fault
+  }
+}
+
+/// Runs this worker will not look at for a while, and why.
 private struct Refusals {
-  private var until: [Int64: ContinuousClock.Instant] = [:]
+  private var known: [Int64: (until: ContinuousClock.Instant, reason: LeftWork)] = [:]
 
-  func holds(_ run: Int64) -> Bool { until[run].map { ContinuousClock.now < $0 } ?? false }
+  func holds(_ run: Int64) -> Bool { known[run].map { ContinuousClock.now < $0.until } ?? false }
 
-  mutating func add(_ run: Int64) { until[run] = ContinuousClock.now + .seconds(30) }
+  mutating func add(_ run: Int64, _ reason: LeftWork) {
+    known[run] = (ContinuousClock.now + .seconds(30), reason)
+  }
+
+  /// Why the first of these runs was refused; nil when none was.
+  func first(of runs: [ReadyRun]) -> LeftWork? { runs.lazy.compactMap { known[$0.id]?.reason }.first }
 }

@@ -146,7 +146,7 @@ import Testing
       let a = try await fixture.worker("a")
       try await fixture.store.leave(a)
       #expect(try await fixture.claim(a) == nil)
-      #expect(try await fixture.store.beat(a, samplesPerSecond: nil) == false)
+      #expect(try await fixture.store.beat(a, samplesPerSecond: nil) == .lost)
       let again = try await fixture.worker("a")
       #expect(again.id == a.id && again.epoch == a.epoch + 1)
       #expect(try await fixture.claim(a) == nil, "an old epoch is nobody")

@@ -1,10 +1,14 @@
 -- name: register_worker
--- A new epoch of a worker name. What an earlier epoch held is handed back by the sweep.
+-- A new epoch of a worker name. What an earlier epoch held is handed back by the sweep. A process that lost its standing
+-- after it was asked to drain is still asked; one that is started anew works.
 INSERT INTO rrcm.worker AS w (name, host, pid, device, software)
 VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (name) DO UPDATE
    SET epoch = w.epoch + 1,
-       state = 'live',
+       state = CASE
+         WHEN w.state = 'draining' AND w.host = excluded.host AND w.pid = excluded.pid THEN w.state
+         ELSE 'live'
+       END,
        host = excluded.host,
        pid = excluded.pid,
        device = excluded.device,
