@@ -35,18 +35,26 @@ struct Context {
     return try cluster.url
   }
 
-  /// - Parameter patience: how long a call tries to reach the server: short for a person, long for a service.
-  func connection(_ application: String, patience: Duration = .seconds(5)) async throws -> Connection {
+  /// - Parameters:
+  ///   - patience: how long a call tries to reach the server: short for a person, long for a service.
+  ///   - isQuiet: says nothing while it tries, for shells that complete a name.
+  func connection(
+    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false
+  ) async throws -> Connection {
     Connection(
-      try await databaseURL(), applicationName: "rrcm \(application)", logger: Logger(label: "rrcm.database"),
+      try await databaseURL(), applicationName: "rrcm \(application)",
+      logger: isQuiet
+        ? Logger(label: "rrcm.database") { _ in SwiftLogNoOpLogHandler() } : Logger(label: "rrcm.database"),
       reconnect: ReconnectPolicy(limit: patience))
   }
 
   /// A store over a database whose schema this version knows.
   ///
   /// - Throws: saying how to start or migrate the database.
-  func store(_ application: String, patience: Duration = .seconds(5)) async throws -> Store {
-    let connection = try await connection(application, patience: patience)
+  func store(
+    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false
+  ) async throws -> Store {
+    let connection = try await connection(application, patience: patience, isQuiet: isQuiet)
     try await Migrator(connection).requireCurrent()
     return Store(connection)
   }

@@ -12,7 +12,10 @@ struct DatasetCommand: AsyncParsableCommand {
     commandName: "dataset", abstract: "Import image sets and look at them.",
     subcommands: [Import.self, List.self, Show.self])
 
-  struct Import: AsyncParsableCommand {
+  struct Import: AsyncParsableCommand, AnswersWithRows {
+    static let layouts = [
+      RowLayout(columns: ["dataset", "digest", "images", "channels", "height", "width", "classes", "splits"])
+    ]
     static let configuration = CommandConfiguration(
       abstract: "Pack images into a set named by its content hash and record it.",
       discussion: """
@@ -50,13 +53,12 @@ struct DatasetCommand: AsyncParsableCommand {
     func run() async throws {
       let context = Context()
       let images = try await offPool { try read() }
-      var table = OutputTable(["dataset", "digest", "images", "shape", "classes", "splits"])
+      var table = OutputTable(Self.layouts[0])
       let splits = images.splitNames.map { "\($0) \(images.indices(split: $0).count)" }
       let digest = images.digest.hex
       table.add([
-        .text(images.name), .text(digest), .int(Int64(images.count)),
-        .text("\(images.channels)×\(images.height)×\(images.width)"), .int(Int64(images.classNames.count)),
-        .text(splits.joined(separator: ", ")),
+        .text(images.name), .digest(digest), .int(images.count), .int(images.channels), .int(images.height),
+        .int(images.width), .int(images.classNames.count), .text(splits.joined(separator: ", ")),
       ])
       if !dryRun {
         let artifacts = try context.artifacts()
@@ -96,29 +98,52 @@ struct DatasetCommand: AsyncParsableCommand {
     }
   }
 
-  struct List: AsyncParsableCommand {
+  struct List: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(
-      abstract: "List imported image sets.", discussion: "rrcm dataset list\nrrcm dataset list --output json")
+      abstract: "List imported image sets.",
+      discussion: """
+        rrcm dataset list
+        rrcm dataset list --output json
+
+        Next: rrcm dataset show NAME
+        """)
+    static let layouts = [
+      RowLayout(columns: [
+        "dataset", "digest", "images", "channels", "height", "width", "classes", "source", "imported",
+      ])
+    ]
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      var table = OutputTable(["dataset", "digest", "images", "shape", "classes", "source", "imported"])
+      var table = OutputTable(Self.layouts[0])
       for set in try await Context().store("dataset").datasets() {
         table.add([
-          .text(set.name), .text(String(set.digest.prefix(16))), .int(Int64(set.imageCount)),
-          .text("\(set.channels)×\(set.height)×\(set.width)"), .int(Int64(set.classes.count)), .text(set.source),
-          .text(set.importedAt),
+          .text(set.name), .digest(set.digest), .int(set.imageCount), .int(set.channels), .int(set.height),
+          .int(set.width), .int(set.classes.count), .text(set.source), .text(set.importedAt),
         ])
       }
       table.print(output)
     }
   }
 
-  struct Show: AsyncParsableCommand {
+  struct Show: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(
       abstract: "Show one image set: classes, splits, digest; with --images every image's label and hash.",
-      discussion: "rrcm dataset show digits\nrrcm dataset show digits --output json")
-    @Argument(help: "Name, digest or first digits of the digest.")
+      discussion: """
+        rrcm dataset show digits
+        rrcm dataset show digits --images --output csv
+
+        Next: rrcm run submit FILE.yaml
+        """)
+    static let layouts = [
+      RowLayout(
+        columns: [
+          "dataset", "digest", "images", "channels", "height", "width", "classes", "source", "imported", "class_names",
+          "splits",
+        ], isRecord: true),
+      RowLayout(option: "--images", columns: ["image", "split", "label", "class", "source", "sha256"]),
+    ]
+    @Argument(help: "Name, digest or first digits of the digest.", completion: .datasets)
     var dataset: String
     @Flag(name: .long, help: "List the images: split, label, source and SHA-256 of each.")
     var images = false
@@ -127,30 +152,27 @@ struct DatasetCommand: AsyncParsableCommand {
     func run() async throws {
       let store = try await Context().store("dataset")
       guard let set = try await store.dataset(dataset) else {
-        throw CommandFailure("no image set \"\(dataset)\"; see: rrcm dataset list")
+        throw CommandFailure("no image set \"\(dataset)\"; see: rrcm dataset list", status: .badInput)
       }
       if images {
-        var table = OutputTable(["image", "split", "label", "class", "source", "sha256"])
+        var table = OutputTable(Self.layouts[1])
         for (index, image) in try await store.images(of: set.digest).enumerated() {
           table.add([
             .int(Int64(index)), .text(image.split), .int(Int64(image.label)), .text(set.classes[image.label]),
-            .text(image.source), .text(image.digest),
+            .text(image.source), .digest(image.digest),
           ])
         }
         table.print(output)
         return
       }
-      var table = OutputTable(["field", "value"])
-      table.add([.text("name"), .text(set.name)])
-      table.add([.text("digest"), .text(set.digest)])
-      table.add([.text("shape"), .text("\(set.channels)×\(set.height)×\(set.width)")])
-      table.add([.text("images"), .text("\(set.imageCount)")])
-      for (split, images) in try await store.splits(of: set.digest) {
-        table.add([.text("split \(split)"), .text("\(images)")])
-      }
-      table.add([.text("classes"), .text(set.classes.joined(separator: ", "))])
-      table.add([.text("source"), .text(set.source)])
-      table.add([.text("imported"), .text(set.importedAt)])
+      let splits = try await store.splits(of: set.digest)
+      var table = OutputTable(Self.layouts[0])
+      table.add([
+        .text(set.name), .digest(set.digest), .int(set.imageCount), .int(set.channels), .int(set.height),
+        .int(set.width), .int(set.classes.count), .text(set.source), .text(set.importedAt),
+        .text(set.classes.joined(separator: ", ")),
+        .text(splits.map { "\($0.split) \($0.images)" }.joined(separator: ", ")),
+      ])
       table.print(output)
     }
   }
@@ -161,7 +183,8 @@ struct CheckpointCommand: AsyncParsableCommand {
     commandName: "checkpoint", abstract: "Import checkpoints and look at them.",
     subcommands: [Import.self, List.self, Show.self])
 
-  struct Import: AsyncParsableCommand {
+  struct Import: AsyncParsableCommand, AnswersWithRows {
+    static let layouts = [RowLayout(columns: ["checkpoint", "digest", "kind", "model"])]
     static let configuration = CommandConfiguration(
       abstract: "Import a checkpoint of the authors' code (.pth, .pt) or one of ours (a folder).",
       discussion: """
@@ -203,9 +226,9 @@ struct CheckpointCommand: AsyncParsableCommand {
           runID: nil,
           source: path)
       }
-      var table = OutputTable(["checkpoint", "digest", "kind", "model"])
+      var table = OutputTable(Self.layouts[0])
       table.add([
-        .text(label), .text(checkpoint.digest.hex), .text(checkpoint.kind.rawValue),
+        .text(label), .digest(checkpoint.digest.hex), .text(checkpoint.kind.rawValue),
         .text(Self.summary(checkpoint.configuration)),
       ])
       table.print(output)
@@ -231,51 +254,81 @@ struct CheckpointCommand: AsyncParsableCommand {
     }
   }
 
-  struct List: AsyncParsableCommand {
+  struct List: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(
-      abstract: "List checkpoints.", discussion: "rrcm checkpoint list\nrrcm checkpoint list --output json")
+      abstract: "List checkpoints.",
+      discussion: """
+        rrcm checkpoint list
+        rrcm checkpoint list --output json
+
+        Next: rrcm checkpoint show NAME
+        """)
+    static let layouts = [RowLayout(columns: ["checkpoint", "digest", "kind", "source", "created", "run"])]
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      var table = OutputTable(["checkpoint", "digest", "kind", "source", "created"])
+      var table = OutputTable(Self.layouts[0])
       for checkpoint in try await Context().store("checkpoint").checkpoints() {
         table.add([
-          .text(checkpoint.name), .text(String(checkpoint.digest.prefix(16))), .text(checkpoint.kind),
-          .text(checkpoint.source), .text(checkpoint.createdAt),
+          .text(checkpoint.name), .digest(checkpoint.digest), .text(checkpoint.kind), .text(checkpoint.source),
+          .text(checkpoint.createdAt), .int(checkpoint.runID),
         ])
       }
       table.print(output)
     }
   }
 
-  struct Show: AsyncParsableCommand {
+  struct Show: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(
-      abstract: "Show one checkpoint: configuration, tensors, where it comes from.",
-      discussion: "rrcm checkpoint show digits-finetune\nrrcm checkpoint show 3f2a9c01 --output json")
-    @Argument(help: "Name, digest or first digits of the digest.")
+      abstract: "Show one checkpoint: shape of the network, where it comes from; with --tensors every tensor.",
+      discussion: """
+        rrcm checkpoint show digits-finetune
+        rrcm checkpoint show 3f2a9c01 --tensors --output json
+
+        Next: rrcm run submit FILE.yaml
+        """)
+    static let layouts = [
+      RowLayout(
+        columns: [
+          "checkpoint", "digest", "kind", "source", "created", "run", "channels", "image_size", "patch", "width",
+          "depth", "heads", "mlp_ratio", "projector_hidden", "projector_output", "classes", "final_norm", "levels",
+          "parameters",
+        ], isRecord: true),
+      RowLayout(option: "--tensors", columns: ["tensor", "shape", "elements"]),
+    ]
+    @Argument(help: "Name, digest or first digits of the digest.", completion: .checkpoints)
     var checkpoint: String
-    @Flag(name: .long, help: "List every tensor.")
+    @Flag(name: .long, help: "List every tensor: name, shape, elements.")
     var tensors = false
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
       let context = Context()
       guard let record = try await context.store("checkpoint").checkpoint(checkpoint) else {
-        throw CommandFailure("no checkpoint \"\(checkpoint)\"; see: rrcm checkpoint list")
+        throw CommandFailure("no checkpoint \"\(checkpoint)\"; see: rrcm checkpoint list", status: .badInput)
       }
       let configuration = try JSONDecoder().decode(ViTConfiguration.self, from: Data(record.configuration.utf8))
-      var table = OutputTable(["field", "value"])
-      table.add([.text("name"), .text(record.name)])
-      table.add([.text("digest"), .text(record.digest)])
-      table.add([.text("kind"), .text(record.kind)])
-      table.add([.text("model"), .text(Import.summary(configuration))])
-      table.add([.text("source"), .text(record.source)])
-      table.add([.text("created"), .text(record.createdAt)])
+      let layout = ParameterLayout(configuration)
       if tensors {
-        for entry in ParameterLayout(configuration).entries {
-          table.add([.text(entry.name), .text(entry.shape.map(String.init).joined(separator: "×"))])
+        var table = OutputTable(Self.layouts[1])
+        for entry in layout.entries {
+          table.add([
+            .text(entry.name), .text(entry.shape.map(String.init).joined(separator: "×")),
+            .int(entry.shape.reduce(1, *)),
+          ])
         }
+        table.print(output)
+        return
       }
+      let c = configuration
+      var table = OutputTable(Self.layouts[0])
+      table.add([
+        .text(record.name), .digest(record.digest), .text(record.kind), .text(record.source), .text(record.createdAt),
+        .int(record.runID), .int(c.channels), .int(c.imageSize), .int(c.patchSize), .int(c.width), .int(c.depth),
+        .int(c.heads), .int(c.mlpRatio), .int(c.hasProjector ? c.projectorHidden : nil),
+        .int(c.hasProjector ? c.projectorOutput : nil), .int(c.classes > 0 ? c.classes : nil),
+        c.classes > 0 ? .bool(c.finalNorm) : .none, .int(c.classes > 0 ? c.levels : nil), .int(layout.parameterCount),
+      ])
       table.print(output)
     }
   }

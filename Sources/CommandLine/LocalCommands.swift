@@ -3,7 +3,6 @@ internal import Database
 internal import Foundation
 internal import LocalFleet
 internal import Migrations
-internal import Store
 
 /// The whole fleet on this machine.
 struct Up: AsyncParsableCommand {
@@ -14,6 +13,7 @@ struct Up: AsyncParsableCommand {
       rrcm up --workers 4
 
       With RRCM_DATABASE_URL set, that database is used and no private one is started. Starting twice changes nothing.
+      With --dry-run it says what would be started; the database is only asked when it runs.
       Next: rrcm run submit FILE.yaml
       """)
 
@@ -21,6 +21,8 @@ struct Up: AsyncParsableCommand {
   var workers: Int?
   @Option(name: .long, help: "Threads per worker.")
   var threads = 1
+  @Flag(name: .long, help: "Say what would be started and migrated, without doing it.")
+  var dryRun = false
 
   func validate() throws {
     if let workers, !(0...256).contains(workers) {
@@ -31,6 +33,7 @@ struct Up: AsyncParsableCommand {
 
   func run() async throws {
     let context = Context()
+    if dryRun { return try await preview(context) }
     if try DatabaseURL.fromEnvironment() == nil {
       let cluster = try PrivateCluster(home: context.home)
       try await cluster.start()
@@ -41,13 +44,6 @@ struct Up: AsyncParsableCommand {
       Console.say("migration      \(migration.number) \(migration.name) applied")
     }
     let processes = LocalProcesses(home: context.home)
-    let count = workers ?? min(8, ProcessInfo.processInfo.activeProcessorCount)
-    var parts = [("coordinator", ["coordinator", "start"]), ("aggregator", ["aggregator", "start"])]
-    for number in 1...max(count, 1) where number <= count {
-      let name = "worker-\(number)"
-      parts.append(
-        (name, ["worker", "start", "--name", "\(ProcessInfo.processInfo.hostName)-\(name)", "--threads", "\(threads)"]))
-    }
     for (name, arguments) in parts {
       let started = try await processes.start(name, arguments: arguments)
       Console.say(
@@ -56,15 +52,60 @@ struct Up: AsyncParsableCommand {
     }
     Console.say("logs           \(context.home)/log")
   }
+
+  /// Names and arguments of the processes to run.
+  private var parts: [(name: String, arguments: [String])] {
+    let count = workers ?? min(8, ProcessInfo.processInfo.activeProcessorCount)
+    var parts = [("coordinator", ["coordinator", "start"]), ("aggregator", ["aggregator", "start"])]
+    for number in 1...max(count, 1) where number <= count {
+      let name = "worker-\(number)"
+      parts.append(
+        (name, ["worker", "start", "--name", "\(ProcessInfo.processInfo.hostName)-\(name)", "--threads", "\(threads)"]))
+    }
+    return parts
+  }
+
+  /// Says what a start would do. Touches nothing: a database that does not run is not asked.
+  private func preview(_ context: Context) async throws {
+    var isRunning = true
+    if try DatabaseURL.fromEnvironment() == nil {
+      switch try await PrivateCluster(home: context.home).status() {
+      case .running: Console.say("PostgreSQL     runs already in \(context.home)")
+      case .stopped:
+        Console.say("PostgreSQL     would be started in \(context.home)")
+        isRunning = false
+      case .absent:
+        Console.say("PostgreSQL     would be made and started in \(context.home)")
+        isRunning = false
+      }
+    }
+    if isRunning {
+      let pending = try await Migrator(try await context.connection("up")).status().filter { $0.appliedAt == nil }
+      for migration in pending { Console.say("migration      \(migration.number) \(migration.name) would be applied") }
+    }
+    let running = Set(await LocalProcesses(home: context.home).status().filter { $0.pid != nil }.map(\.name))
+    for (name, _) in parts {
+      let label = name.padding(toLength: 14, withPad: " ", startingAt: 0)
+      Console.say("\(label) \(running.contains(name) ? "runs already" : "would be started")")
+    }
+    Console.say("dry run: nothing was started")
+  }
 }
 
 struct Down: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Drain and stop what \"rrcm up\" started; nothing stored is lost.",
-    discussion: "rrcm down\nrrcm down --keep-database")
+    discussion: """
+      rrcm down
+      rrcm down --keep-database
+
+      Next: rrcm up
+      """)
 
   @Flag(name: .long, help: "Leave the private PostgreSQL running.")
   var keepDatabase = false
+  @Flag(name: .long, help: "Say what would be stopped, without doing it.")
+  var dryRun = false
   @Option(name: .long, help: "Seconds a process may take to drain before it is killed.")
   var timeout = 60
 
@@ -79,61 +120,22 @@ struct Down: AsyncParsableCommand {
     let processes = LocalProcesses(home: context.home)
     // Workers first: the coordinator then sees them leave.
     for part in await processes.status().sorted(by: { $0.name > $1.name }) {
+      if dryRun {
+        Console.say("\(part.name): \(part.pid.map { "would be drained, pid \($0)" } ?? "has ended")")
+        continue
+      }
       let drained = try await processes.stop(part.name, timeout: .seconds(timeout))
       Console.say("\(part.name): \(part.pid == nil ? "had ended" : drained ? "stopped" : "killed")")
     }
+    defer { if dryRun { Console.say("dry run: nothing was stopped") } }
     guard !keepDatabase, try DatabaseURL.fromEnvironment() == nil else { return }
     let cluster = try PrivateCluster(home: context.home)
+    if dryRun {
+      if case .running(let pid) = try await cluster.status() { Console.say("PostgreSQL: would be stopped, pid \(pid)") }
+      return
+    }
     try await cluster.stop()
     Console.say("PostgreSQL: stopped")
-  }
-}
-
-struct Status: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    abstract: "Show the processes on this machine, the workers of the fleet and the queue.",
-    discussion: "rrcm status\nrrcm status --output json")
-
-  @OptionGroup var output: OutputOptions
-
-  func run() async throws {
-    let context = Context()
-    var parts = OutputTable(["part", "name", "state", "detail"])
-    for process in await LocalProcesses(home: context.home).status() {
-      parts.add([
-        .text("process"), .text(process.name), .text(process.pid == nil ? "ended" : "running"),
-        .text(process.pid.map { "pid \($0)" } ?? "see \(process.logFile); start it again: rrcm up"),
-      ])
-    }
-    if try DatabaseURL.fromEnvironment() == nil {
-      let cluster = try PrivateCluster(home: context.home)
-      let status = try await cluster.status()
-      guard case .running(let pid) = status else {
-        parts.add([.text("database"), .text("private"), .text("\(status)"), .text("start it: rrcm up")])
-        parts.print(output)
-        return
-      }
-      parts.add([.text("database"), .text("private"), .text("running"), .text("pid \(pid)")])
-    }
-    let store = try await context.store("status")
-    for row in try await store.workers() {
-      let speed = try row.doubleOrNil("samples_per_second").map { String(format: "%.0f samples/s, ", $0) } ?? ""
-      parts.add([
-        .text("worker"), .text(try row.text("name")), .text(try row.text("state")),
-        .text(
-          "\(speed)\(try row.int("leases")) leases, silent \(String(format: "%.0f", try row.double("silent_seconds"))) s"
-        ),
-      ])
-    }
-    for row in try await store.queueDepth() {
-      parts.add([
-        .text("run"), .text(try row.text("name")), .text("running"),
-        .text(
-          "\(try row.int("ready")) chunks ready, \(try row.int("leased")) leased"
-            + (try row.bool("stranded") ? ", stranded: no live worker of its numerics ids" : "")),
-      ])
-    }
-    parts.print(output)
   }
 }
 
@@ -144,7 +146,13 @@ struct Migrate: AsyncParsableCommand {
 
   struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Apply pending migrations.", discussion: "rrcm migrate up\nrrcm migrate up --dry-run")
+      abstract: "Apply pending migrations.",
+      discussion: """
+        rrcm migrate up
+        rrcm migrate up --dry-run
+
+        Next: rrcm migrate status
+        """)
     @Flag(name: .long, help: "Only say what would be applied.")
     var dryRun = false
 
@@ -154,23 +162,30 @@ struct Migrate: AsyncParsableCommand {
       if pending.isEmpty { Console.say("nothing to do: the schema is current") }
       if dryRun {
         for migration in pending { Console.say("would apply \(migration.number) \(migration.name)") }
+        Console.say("dry run: nothing was written")
         return
       }
       for migration in try await migrator.up() { Console.say("applied \(migration.number) \(migration.name)") }
     }
   }
 
-  struct Status: AsyncParsableCommand {
+  struct Status: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(
       abstract: "List migrations, applied and pending.",
-      discussion: "rrcm migrate status\nrrcm migrate status --output json")
+      discussion: """
+        rrcm migrate status
+        rrcm migrate status --output json
+
+        Next: rrcm migrate up
+        """)
+    static let layouts = [RowLayout(columns: ["migration", "name", "applied"])]
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
-      var table = OutputTable(["migration", "name", "applied"])
+      var table = OutputTable(Self.layouts[0])
       for migration in try await Migrator(try await Context().connection("migrate")).status() {
         table.add([
-          .int(Int64(migration.number)), .text(migration.name), migration.appliedAt.map { .text($0) } ?? .none,
+          .int(migration.number), .text(migration.name), .text(migration.appliedAt),
         ])
       }
       table.print(output)
@@ -180,7 +195,12 @@ struct Migrate: AsyncParsableCommand {
   struct Print: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "sql", abstract: "Print the migrations as SQL for psql.",
-      discussion: "rrcm migrate sql\nrrcm migrate sql | psql -v ON_ERROR_STOP=1 DATABASE")
+      discussion: """
+        rrcm migrate sql
+        rrcm migrate sql | psql -v ON_ERROR_STOP=1 DATABASE
+
+        Next: rrcm migrate status
+        """)
 
     func run() async throws {
       Console.out(try Migrator.sql())

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Smoothing
 
-struct Radius: AsyncParsableCommand {
+struct Radius: AsyncParsableCommand, AnswersWithRows {
   static let configuration = CommandConfiguration(
     commandName: "radius", abstract: "Certify counts: the radius that so many votes out of so many draws prove.",
     discussion: """
@@ -10,7 +10,9 @@ struct Radius: AsyncParsableCommand {
       rrcm radius --input counts.csv > certified.csv
 
       The table has columns hits,draws,sigma,alpha in any order; others are passed through, p_lower,radius,abstain added.
+      Next: rrcm run submit FILE.yaml
       """)
+  static let layouts = [RowLayout(columns: ["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])]
 
   @Option(name: .long, parsing: .unconditional, help: "Votes for the top class, in estimation.")
   var hits: Int?
@@ -52,10 +54,10 @@ struct Radius: AsyncParsableCommand {
         certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  the bound is not above one half\n"
       )
     default:
-      var table = OutputTable(["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])
+      var table = OutputTable(Self.layouts[0])
       table.add([
         .int(Int64(question.hits)), .int(Int64(question.draws)), .double(question.sigma.value),
-        .double(question.alpha.value), .double(certificate.pLower), .double(certificate.radius ?? 0),
+        .double(question.alpha.value), .double(certificate.pLower), .double(certificate.radius),
         .bool(certificate.abstains),
       ])
       table.print(output)
@@ -84,10 +86,4 @@ struct Radius: AsyncParsableCommand {
     guard problems.isEmpty else { throw InputProblems(problems) }
     return (hits!, draws!, sigmaValue!, alphaValue!)
   }
-}
-
-/// Everything wrong with a command's input.
-struct InputProblems: Error, CustomStringConvertible {
-  let description: String
-  init(_ problems: [String]) { description = problems.joined(separator: "\n") }
 }

@@ -52,6 +52,7 @@ struct Export: AsyncParsableCommand {
         rrcm export certificates quickstart-certify --output json
 
         An abstention has predict -1 and radius 0.
+        Next: rrcm radius --input FILE.csv
         """)
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case tsv, csv, json }

@@ -80,7 +80,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
   struct Start: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Run a coordinator until SIGTERM.",
-      discussion: "rrcm coordinator start\nrrcm coordinator start --metrics 127.0.0.1:9464")
+      discussion: """
+        rrcm coordinator start
+        rrcm coordinator start --metrics 127.0.0.1:9464
+
+        Next: rrcm worker start
+        """)
     @OptionGroup var service: ServiceOptions
 
     func run() async throws {
@@ -101,7 +106,12 @@ struct AggregatorCommand: AsyncParsableCommand {
   struct Start: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Run an aggregator until SIGTERM.",
-      discussion: "rrcm aggregator start\nrrcm aggregator start --metrics 127.0.0.1:9465")
+      discussion: """
+        rrcm aggregator start
+        rrcm aggregator start --metrics 127.0.0.1:9465
+
+        Next: rrcm report NAME
+        """)
     @OptionGroup var service: ServiceOptions
 
     func run() async throws {
@@ -117,13 +127,20 @@ struct AggregatorCommand: AsyncParsableCommand {
 
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "worker", abstract: "Compute.", subcommands: [Start.self])
+    commandName: "worker", abstract: "Compute; look at those who do.", subcommands: [Start.self, List.self, Drain.self])
 
   struct Start: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract:
         "Run a worker until SIGTERM, which makes it drain: the chunk in hand is finished, the rest handed back.",
-      discussion: "rrcm worker start\nrrcm worker start --name node7-a --threads 4 --kinds certify")
+      discussion: """
+        rrcm worker start
+        rrcm worker start --name node7-a --threads 4 --kinds certify
+
+        With --stop-when-idle it ends with 0 once nothing is left to claim; with \(ExitStatus.badMachine.rawValue) when \
+        this machine had to pass work over (numerics, store, canary), with 1 when a run was at fault.
+        Next: rrcm worker list
+        """)
     @Option(name: .long, help: "Name to register under; default HOST-PID.")
     var name: String?
     @Option(name: .long, help: "Threads for computing.")

@@ -11,7 +11,12 @@ struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "golden",
       abstract: "Compare with every golden file in a folder; exit 1 if any fails or none ran.",
-      discussion: "rrcm verify golden ../shared/golden\nrrcm verify golden Tests/Fixtures/golden --threads 2")
+      discussion: """
+        rrcm verify golden Tests/Fixtures/golden
+        rrcm verify golden Tests/Fixtures/golden --threads 2
+
+        Next: rrcm run list
+        """)
     @Argument(help: "Folder of golden files.")
     var directory: String
     @Option(name: .long, help: "Threads for computing.")

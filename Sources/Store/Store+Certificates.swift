@@ -166,9 +166,6 @@ extension Store {
     Int(try await connection.rows(PackageResources.other_runs_sql, [.int(id)])[0].int("runs"))
   }
 
-  /// Workers that are alive, or were within the hour.
-  package func workers() async throws -> [Row] { try await connection.rows(PackageResources.worker_health_sql) }
-
   /// Ready and leased work per running run.
   package func queueDepth() async throws -> [Row] { try await connection.rows(PackageResources.queue_depth_sql) }
 }

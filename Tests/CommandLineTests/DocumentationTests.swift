@@ -1,5 +1,8 @@
+import ArgumentParser
 import Foundation
 import Testing
+
+@testable import CommandLine
 
 @Suite("Documentation") struct DocumentationTests {
   private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -53,5 +56,47 @@ import Testing
     let system = lines.flatMap { $0.split(separator: " ").map(String.init) }
     #expect(packages.count >= 5 && system.count >= 8)
     for name in packages + system { #expect(documented.contains(name), "\(name) has no line") }
+  }
+
+  @Test("docs/command-line.md has every verb with the columns it answers with, and no other")
+  func verbs() throws {
+    let sections = try text("docs/command-line.md").components(separatedBy: "\n### `").dropFirst()
+    var documented: [String: String] = [:]
+    for section in sections {
+      let parts = section.components(separatedBy: "\n## ")[0].split(separator: "`", maxSplits: 1)
+      documented[String(parts[0])] = String(parts[1])
+    }
+    #expect(Set(documented.keys) == Set(Verb.all.map(\.description)))
+    var columns: Set<String> = []
+    for verb in Verb.all {
+      let section = documented["\(verb)"] ?? ""
+      let given = section.matches(of: /(?m)^Columns(?: with `(--[a-z-]+)`)?: (.*)$/).map {
+        "\($0.1.map { "\($0) " } ?? "")\($0.2)"
+      }
+      let layouts = (verb.command as? any AnswersWithRows.Type)?.layouts ?? []
+      let wanted = layouts.map { layout in
+        (layout.option.map { "\($0) " } ?? "") + layout.columns.map { "`\($0)`" }.joined(separator: " ")
+      }
+      #expect(given == wanted, "\(verb)")
+      for layout in layouts {
+        columns.formUnion(layout.columns)
+        #expect(layout.shown.map { Set($0).isSubset(of: layout.columns) } ?? true, "\(verb)")
+        #expect(Set(layout.columns).count == layout.columns.count, "\(verb)")
+      }
+    }
+    let glossary = try rows("docs/command-line.md", "Columns")
+    #expect(Set(glossary) == columns)
+  }
+
+  @Test("docs/command-line.md has every exit code, and no other")
+  func exitCodes() throws {
+    let codes = try rows("docs/command-line.md", "Exit codes")
+    #expect(codes == ExitStatus.allCases.map { "\($0.rawValue)" })
+  }
+
+  /// First cells, in backticks, of the table under a heading of a page.
+  private func rows(_ page: String, _ heading: String) throws -> [String] {
+    let section = try text(page).components(separatedBy: "\n## ").first { $0.hasPrefix(heading + "\n") } ?? ""
+    return section.matches(of: /(?m)^\| `([a-z0-9_]+)` \|/).map { String($0.1) }
   }
 }

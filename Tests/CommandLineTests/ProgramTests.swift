@@ -152,22 +152,4 @@ import Testing
       #expect(!(outcome.output + outcome.errors).contains("tops3cret"))
     }
   }
-
-  @Test(
-    "each verb's help opens with two examples",
-    arguments: [
-      ["run", "submit"], ["run", "list"], ["run", "show"], ["run", "watch"], ["run", "cancel"], ["dataset", "import"],
-      ["dataset", "list"], ["dataset", "show"], ["checkpoint", "import"], ["checkpoint", "list"],
-      ["checkpoint", "show"],
-      ["worker", "start"], ["coordinator", "start"], ["aggregator", "start"], ["migrate", "up"], ["migrate", "status"],
-      ["migrate", "sql"], ["export", "certificates"], ["report"], ["radius"], ["verify", "golden"], ["up"], ["down"],
-      ["status"],
-    ])
-  func help(verb: [String]) async throws {
-    let outcome = try await Program.run(verb + ["--help"])
-    let opening = outcome.output.split(separator: "USAGE:")[0]
-    let command = "rrcm \(verb.joined(separator: " "))"
-    let examples = opening.split(separator: "\n").filter { $0 == command || $0.hasPrefix(command + " ") }
-    #expect(outcome.status == 0 && examples.count >= 2, "\(outcome.output)")
-  }
 }

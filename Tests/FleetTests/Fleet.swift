@@ -51,7 +51,7 @@ final class Fleet {
     for process in processes.values where process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }
 
-  private static func balancedNetwork() throws -> Checkpoint {
+  static func balancedNetwork() throws -> Checkpoint {
     let configuration = ViTConfiguration(
       imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 2, heads: 4, classes: 4)
     var state = Initialization.framework.state(configuration, from: RandomStream(seed: 3, purpose: "test-weights"))
@@ -65,7 +65,7 @@ final class Fleet {
 
   // MARK: Processes
 
-  private var environment: [String: String] {
+  var environment: [String: String] {
     [
       "RRCM_DATABASE_URL": database.url.connectionString, "RRCM_HOME": folder.path,
       "RRCM_STORE": folder.path + "/store",
@@ -76,9 +76,13 @@ final class Fleet {
   static let timings = ["--beat-seconds", "0.5", "--dead-seconds", "2", "--sweep-seconds", "0.5"]
 
   /// Starts a long-running part under a name.
-  func start(_ name: String, _ arguments: [String]) throws {
+  func start(
+    _ name: String, _ arguments: [String], environment more: [String: String] = [:],
+    timings: [String] = Fleet.timings
+  ) throws {
     let process = Program.process(
-      arguments + Self.timings, environment: ProcessInfo.processInfo.environment.merging(environment) { $1 })
+      arguments + timings,
+      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 })
     let log = folder.file("log/\(name).log")
     try Data().write(to: URL(fileURLWithPath: log))
     process.standardOutput = FileHandle.nullDevice
@@ -111,6 +115,11 @@ final class Fleet {
 
   func log(_ name: String) -> String {
     (try? String(contentsOfFile: folder.path + "/log/\(name).log", encoding: .utf8)) ?? ""
+  }
+
+  /// Runs a verb to its end, however it ends.
+  func outcome(_ arguments: [String]) async throws -> Program.Outcome {
+    try await Program.run(arguments, environment: environment)
   }
 
   /// Runs a verb to its end; fails the test when its exit status is not 0.

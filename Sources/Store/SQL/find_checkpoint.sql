@@ -6,7 +6,7 @@ SELECT c.checkpoint_digest,
        c.configuration::text AS configuration,
        c.run_id,
        c.source,
-       c.created_at::text AS created_at
+       to_char(c.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at
   FROM rrcm.checkpoint c
   LEFT JOIN rrcm.checkpoint_name given ON given.checkpoint_digest = c.checkpoint_digest AND given.name = $1
  CROSS JOIN LATERAL (

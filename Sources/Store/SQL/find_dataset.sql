@@ -8,7 +8,7 @@ SELECT dataset_digest,
        classes,
        image_count,
        source,
-       imported_at::text AS imported_at
+       to_char(imported_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS imported_at
   FROM rrcm.dataset
  WHERE name = $1
     OR dataset_digest = $1

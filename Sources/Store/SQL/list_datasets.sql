@@ -7,6 +7,6 @@ SELECT d.dataset_digest,
        d.classes,
        d.image_count,
        d.source,
-       d.imported_at::text AS imported_at
+       to_char(d.imported_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS imported_at
   FROM rrcm.dataset d
  ORDER BY d.name

@@ -12,7 +12,7 @@ SELECT run_id,
        disagreements,
        depends_on,
        error,
-       created_at::text AS created_at,
+       to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at,
        elapsed_seconds
   FROM rrcm.run_progress
  WHERE $1::bigint IS NULL

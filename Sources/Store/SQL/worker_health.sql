@@ -1,16 +1,22 @@
 -- name: worker_health
-SELECT worker_id,
-       name,
-       epoch,
-       state::text AS state,
-       host,
-       pid,
-       device,
-       samples_per_second,
-       silent_seconds,
-       leases,
-       training_run_id
-  FROM rrcm.worker_health
- WHERE state <> 'gone'
-    OR silent_seconds < 3600
- ORDER BY name
+-- Workers, those that are gone only when $1 says so or they were alive within the hour.
+SELECT h.worker_id,
+       h.name,
+       h.epoch,
+       h.state::text AS state,
+       h.host,
+       h.pid,
+       h.device,
+       h.software,
+       w.numerics_ids,
+       h.samples_per_second,
+       h.silent_seconds,
+       h.leases,
+       h.training_run_id,
+       to_char(h.registered_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS registered_at
+  FROM rrcm.worker_health h
+  JOIN rrcm.worker w USING (worker_id)
+ WHERE $1
+    OR h.state <> 'gone'
+    OR h.silent_seconds < 3600
+ ORDER BY h.name
