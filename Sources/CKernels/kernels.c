@@ -4,7 +4,7 @@
 #include "kernels_tables.h"
 
 const rrcm_kernels *rrcm_kernels_at(int i) {
-  const rrcm_kernels *found[3];
+  const rrcm_kernels *found[4];
   int count = 0;
   found[count++] = &rrcm_kernels_portable;
 #if defined(__x86_64__)
@@ -13,6 +13,7 @@ const rrcm_kernels *rrcm_kernels_at(int i) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw")) {
       found[count++] = &rrcm_kernels_avx512;
+      if (__builtin_cpu_supports("avx512bf16")) found[count++] = &rrcm_kernels_avx512bf16;
     }
   }
 #endif
@@ -31,6 +32,19 @@ void rrcm_pack_transposed(long columns, long depth, const float *w, float *panel
     for (long k = 0; k < depth; k++) {
       for (long j = 0; j < n; j++) panels[k * RRCM_LANES + j] = w[(j0 + j) * depth + k];
       for (long j = n; j < RRCM_LANES; j++) panels[k * RRCM_LANES + j] = 0;
+    }
+  }
+}
+
+void rrcm_pack_bf16(long columns, long depth, const float *w, uint16_t *panels) {
+  const long count = (columns + RRCM_LANES - 1) / RRCM_LANES * RRCM_LANES;
+  for (long j = 0; j < count; j++) {
+    uint16_t *panel = panels + j / RRCM_LANES * RRCM_LANES * depth;
+    for (long k = 0; k < depth; k++) {
+      uint32_t bits = 0;
+      if (j < columns) memcpy(&bits, w + j * depth + k, sizeof bits);
+      bits = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+      panel[(k / 2 * RRCM_LANES + j % RRCM_LANES) * 2 + k % 2] = (uint16_t)bits;
     }
   }
 }

@@ -8,6 +8,7 @@
 #define ROWS 6
 #define PANELS 1
 #include "kernels_body.h"
+#include "bf16_body.h"
 #include "noise_body.h"
 #pragma clang attribute pop
 

@@ -9,6 +9,7 @@
 #define ROWS 6
 #define PANELS 4
 #include "kernels_body.h"
+#include "bf16_body.h"
 #include "noise_body.h"
 #pragma clang attribute pop
 

@@ -6,6 +6,7 @@
 #define ROWS 6
 #define PANELS 1
 #include "kernels_body.h"
+#include "bf16_body.h"
 #include "noise_body.h"
 
 const rrcm_kernels rrcm_kernels_portable = RRCM_TABLE("portable");

@@ -125,6 +125,8 @@ struct AggregatorCommand: AsyncParsableCommand {
   }
 }
 
+extension CPUDevice.Precision: ExpressibleByArgument {}
+
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "worker", abstract: "Compute; look at those who do.", subcommands: [Start.self, List.self, Drain.self])
@@ -145,6 +147,12 @@ struct WorkerCommand: AsyncParsableCommand {
     var name: String?
     @Option(name: .long, help: "Threads for computing.")
     var threads = 1
+    @Option(
+      name: .long,
+      help:
+        "Precision of classifiers: f32, or bf16 (about twice as fast where the processor has AVX512-BF16). Part of the numerics id."
+    )
+    var precision = CPUDevice.Precision.f32
     @Option(name: .long, help: "Samples per forward pass; part of the numerics id. Default: chosen for the network.")
     var batch: Int?
     @Option(name: .long, help: "Kinds of runs to take, separated by commas: pretrain,finetune,certify.")
@@ -189,7 +197,8 @@ struct WorkerCommand: AsyncParsableCommand {
         name: name ?? "\(host)-\(pid)", host: host, pid: pid, software: Software.version, kinds: kindSet, batch: batch,
         timings: timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
       let worker = WorkerService(
-        store: store, device: try CPUDevice(threads: threads), artifacts: try context.artifacts(), settings: settings,
+        store: store, device: try CPUDevice(threads: threads, precision: precision), artifacts: try context.artifacts(),
+        settings: settings,
         logger: logger, metrics: registry)
       try await service.run(worker, logger: logger, registry: registry)
     }

@@ -2,22 +2,28 @@ internal import Glibc
 
 typealias Floats = UnsafeMutablePointer<Float>
 
-/// Float32 storage aligned to cache lines, with the room past its end that products may read (see rrcm_kernels.h).
+/// The bits of a bfloat16 number: the upper half of a float32.
+typealias BFloat16Bits = UInt16
+
+/// Float32 storage.
+typealias Buffer = Storage<Float>
+
+/// Numbers aligned to cache lines, with the room past its end that products may read (see rrcm_kernels.h).
 ///
 /// Not synchronised: the passes of this target give each thread its own part.
-final class Buffer: @unchecked Sendable {
-  let base: Floats
+final class Storage<Element: BitwiseCopyable & ExpressibleByIntegerLiteral>: @unchecked Sendable {
+  let base: UnsafeMutablePointer<Element>
   let count: Int
-  private static let slack = 64
 
   /// Zeroed.
   init(_ count: Int) {
+    let room = count + 64
     var memory: UnsafeMutableRawPointer?
-    let size = (count + Self.slack) * MemoryLayout<Float>.stride
+    let size = room * MemoryLayout<Element>.stride
     let status = posix_memalign(&memory, 64, size)
     precondition(status == 0, "no memory for \(size) bytes")
-    base = memory!.bindMemory(to: Float.self, capacity: count + Self.slack)
-    base.initialize(repeating: 0, count: count + Self.slack)
+    base = memory!.bindMemory(to: Element.self, capacity: room)
+    base.initialize(repeating: 0, count: room)
     self.count = count
   }
 

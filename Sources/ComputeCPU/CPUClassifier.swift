@@ -7,19 +7,23 @@ internal import Tensors
 /// A fine-tuned network on the CPU. Weights are packed once; a call allocates next to nothing.
 final class CPUClassifier: Classifier {
   let configuration: ViTConfiguration
-  let numerics = CPUDevice.numerics
+  let numerics: NumericsID
   /// Samples computed together: speed only, never results.
   let batch: Int
   private let threads: Int
   private let levels: NoiseLevels
   private let store: ParameterStore
   private let encoder: Encoder
+  /// The same blocks in bfloat16, where that is the precision.
+  private let bf16: BF16Encoder?
   /// One per thread.
   private let workspaces: [Workspace]
+  private let bf16Workspaces: [BF16Workspace]
   private let timeToken: Buffer
 
-  init(_ configuration: ViTConfiguration, state: StateDict, batch: Int?, threads: Int, kernels: Kernels) throws {
+  init(_ configuration: ViTConfiguration, state: StateDict, batch: Int?, device: CPUDevice) throws {
     try checkConfiguration(configuration)
+    if device.precision == .bf16, let problem = BF16Encoder.problem(configuration) { throw ComputeError(problem) }
     guard configuration.classes > 0 else {
       throw ComputeError("model.classes is 0: this checkpoint has no head to classify with; fine-tune it first")
     }
@@ -33,10 +37,22 @@ final class CPUClassifier: Classifier {
     try store.load(state)
     self.configuration = configuration
     self.batch = batch
-    self.threads = threads
+    threads = device.threads
+    numerics = device.numerics
     levels = NoiseLevels(count: configuration.levels)
-    encoder = Encoder(weights: EncoderWeights(used, store: store), kernels: kernels)
+    encoder = Encoder(weights: EncoderWeights(used, store: store), kernels: device.kernels)
     workspaces = (0..<threads).map { _ in Workspace(used, batch: batch) }
+    switch device.precision {
+    case .f32: (bf16, bf16Workspaces) = (nil, [])
+    case .bf16:
+      // Rounding keeps no NaN for certain, so that a vote could come of one.
+      guard store.notFinite.isEmpty else {
+        throw ComputeError(
+          "\(store.notFinite.joined(separator: ", ")) hold values that are not finite; this checkpoint cannot classify")
+      }
+      bf16 = BF16Encoder(encoder)
+      bf16Workspaces = (0..<threads).map { _ in BF16Workspace(used, batch: batch) }
+    }
     timeToken = Buffer(configuration.width)
   }
 
@@ -66,7 +82,7 @@ final class CPUClassifier: Classifier {
           encoder.patchify(w.image.base, shift: 0.5, gain: 2, scale: scale, sample: i, in: w)
         }
       }
-      classify(n, in: w)
+      classify(n, slot: slot)
       for i in 0..<n {
         if let top = topClass(w.logits.base + i * classes) {
           tally.votes[slot * classes + top] += 1
@@ -103,7 +119,7 @@ final class CPUClassifier: Classifier {
         encoder.patchify(
           images.base + (first + i) * elements, shift: 0, gain: 1, scale: scale, sample: i, in: w)
       }
-      classify(n, in: w)
+      classify(n, slot: slot)
       (output.base + first * classes).update(from: w.logits.base, count: n * classes)
     }
     let logits = [Float](UnsafeBufferPointer(start: output.base, count: output.count))
@@ -121,12 +137,13 @@ final class CPUClassifier: Classifier {
     return NoiseLevels.inputScale(t)
   }
 
-  /// From patches in the workspace to logits [n, K] in the workspace.
-  private func classify(_ n: Int, in w: Workspace) {
+  /// From patches in a slot's workspace to logits [n, K] in the workspace.
+  private func classify(_ n: Int, slot: Int) {
+    let w = workspaces[slot]
     let d = configuration.width
     let time = timeToken.base
     encoder.embed(n, patches: w.patches.base, timeToken: { _ in time }, into: w.tokens.base)
-    let features = Matrix(encoder.run(n, in: w), row: d)
+    let features = Matrix(bf16?.run(n, in: w, bf16Workspaces[slot]) ?? encoder.run(n, in: w), row: d)
     if configuration.finalNorm {
       encoder.kernels.layerNorm(rows: n, width: d, features, encoder.weights.norm, into: features)
     }

@@ -67,7 +67,10 @@ struct Encoder {
       rows: rows, columns: d, depth: d, Matrix(a.normal1, row: step), w.query.operand, into: Matrix(a.query, row: d))
     kernels.product(
       rows: n * t, columns: 2 * d, depth: d, normal1, w.keyValue.operand, into: Matrix(a.keyValue, row: 2 * d))
-    for i in 0..<n { kernels.attention(attention(i, queries: q, a, scratch: scratch)) }
+    for i in 0..<n {
+      kernels.attention(
+        attention(i, queries: q, a.query, keyValue: a.keyValue, into: a.mixed, scratch: scratch))
+    }
     let middle = Matrix(a.middle, row: d)
     kernels.product(
       rows: rows, columns: d, depth: d, Matrix(a.mixed, row: d), w.projection.operand, into: middle,
@@ -84,13 +87,15 @@ struct Encoder {
       base: middle, bias: w.fc2.bias)
   }
 
-  /// Attention of sample i of a block.
-  func attention(_ i: Int, queries: Int, _ a: BlockActivations, scratch: Floats) -> rrcm_attention {
+  /// Attention of sample i of a block: queries [n, Q, d], keys and values [n, T, 2d], output [n, Q, d].
+  func attention(_ i: Int, queries: Int, _ query: Floats, keyValue: Floats, into mixed: Floats, scratch: Floats)
+    -> rrcm_attention
+  {
     let (t, d) = (configuration.tokens, configuration.width)
-    let keys = a.keyValue + i * t * 2 * d
+    let keys = keyValue + i * t * 2 * d
     return rrcm_attention(
       queries: queries, tokens: t, heads: configuration.heads, head_width: configuration.headWidth,
-      q: a.query + i * queries * d, q_row: d, k: keys, v: keys + d, kv_row: 2 * d, out: a.mixed + i * queries * d,
+      q: query + i * queries * d, q_row: d, k: keys, v: keys + d, kv_row: 2 * d, out: mixed + i * queries * d,
       out_row: d, scratch: scratch)
   }
 

@@ -27,7 +27,7 @@ struct Operand {
 
 /// One instruction set's kernels. All sets give the same bits (rrcm_kernels.h).
 struct Kernels: @unchecked Sendable {
-  private let table: UnsafePointer<rrcm_kernels>
+  let table: UnsafePointer<rrcm_kernels>
 
   /// Changes whenever a kernel's arithmetic does, to the last bit: part of the numerics id.
   static let version = 1
@@ -38,7 +38,7 @@ struct Kernels: @unchecked Sendable {
 
   private init(table: UnsafePointer<rrcm_kernels>) { self.table = table }
 
-  /// `portable`, `avx2` or `avx512`.
+  /// `portable`, `avx2`, `avx512` or `avx512bf16`.
   var name: String { String(cString: table.pointee.name) }
 
   /// c = base + bias + a·b, then GELU where asked. `base` may be c; c must be row-major.

@@ -38,6 +38,13 @@ final class ParameterStore {
 
   func contains(_ name: String) -> Bool { index[name] != nil }
 
+  /// Names of tensors with a value that is not finite.
+  var notFinite: [String] {
+    places.filter { place in
+      UnsafeBufferPointer(start: pointer(place), count: place.count).contains { !$0.isFinite }
+    }.map(\.entry.name)
+  }
+
   func pointer(_ place: Place) -> Floats { buffer.base + place.offset }
 
   /// Copies every tensor of the layout from `state`, where it is called `prefix` + name; others there are ignored.

@@ -40,13 +40,14 @@ struct ClassifierTests {
 
   @Test(
     "invariant 1: a sample's logits have the same bits in any slot, with any neighbours, batch, thread count and instruction set",
-    arguments: configurations.keys.sorted())
-  func slotInvariance(name: String) throws {
+    arguments: configurations.keys.sorted(), CPUDevice.Precision.allCases)
+  func slotInvariance(name: String, precision: CPUDevice.Precision) throws {
     let c = configurations[name]!
+    guard precision == .f32 || c.width % 2 == 0 else { return }
     let state = randomState(c)
     let count = 13
     let inputs = normals(count * c.imageElements, seed: 5)
-    let alone = try device().makeClassifier(c, state: state, batch: 1)
+    let alone = try device(threads: 1, nil, precision).makeClassifier(c, state: state, batch: 1)
     let expected = try (0..<count).map { i in
       bits(
         try alone.logits(
@@ -55,7 +56,7 @@ struct ClassifierTests {
     let order = [7, 0, 12, 3, 3, 9, 1, 11, 5, 2, 10, 8, 6, 4]
     for set in instructionSets {
       for (batch, threads) in [(nil, 1), (1, 3), (2, 1), (5, 2), (13, 1), (64, 4)] as [(Int?, Int)] {
-        let classifier = try device(threads: threads, set).makeClassifier(c, state: state, batch: batch)
+        let classifier = try device(threads: threads, set, precision).makeClassifier(c, state: state, batch: batch)
         let shuffled = order.flatMap { inputs[$0 * c.imageElements..<($0 + 1) * c.imageElements] }
         let logits = bits(try classifier.logits(inputs: shuffled, count: order.count, noiseLevel: 0.5))
         for (slot, sample) in order.enumerated() {
@@ -138,6 +139,47 @@ struct ClassifierTests {
     #expect(one.numerics.description.hasPrefix("cpu-f32/rrcm-kernels-1/fma16/b1/"))
   }
 
+  @Test(
+    "bf16 differs from the authors' float32 logits by the rounding of its factors",
+    .enabled(
+      if: ReferenceData.has("golden/model_a.safetensors", "golden/finetune_forward_a.safetensors"), ReferenceData.absent
+    ))
+  func bf16Golden() throws {
+    let golden = try Golden("finetune_forward_a")
+    var c = Golden.a
+    c.classes = golden["head.bias"].count
+    c.finalNorm = true
+    var state = try Golden("model_a").state
+    state["linear_head.weight"] = golden.file["head.weight"]!.tensor()
+    state["linear_head.bias"] = golden.file["head.bias"]!.tensor()
+    let classifier = try device(threads: 1, nil, .bf16).makeClassifier(c, state: state, batch: 3)
+    let inputs = zip(golden["x"], golden["noise"]).map { $0 + 0.5 * $1 }
+    let logits = try classifier.logits(inputs: inputs, count: 4, noiseLevel: 0.5)
+    let expected = golden["logits_ln_noiseaug0.5"]
+    let error = largestDifference(logits, expected)
+    let size = expected.map(\.magnitude).max()!
+    // A factor is off by up to 2⁻⁹ of itself; errors of many terms mostly cancel.
+    #expect(error < size * 0x1p-6 && error > size * 0x1p-16, "largest difference \(error), largest logit \(size)")
+  }
+
+  @Test("bf16 is another numerics id, and says which networks it cannot take")
+  func bf16Rules() throws {
+    let c = configurations["digits-4"]!
+    let classifier = try device(threads: 1, nil, .bf16).makeClassifier(c, state: randomState(c), batch: nil)
+    #expect(classifier.numerics.description.hasPrefix("cpu-bf16/rrcm-kernels-1/fma16/b1/"))
+    let odd = configurations["odd"]!
+    let error = #expect(throws: ComputeError.self) {
+      try device(threads: 1, nil, .bf16).makeClassifier(odd, state: randomState(odd), batch: nil)
+    }
+    #expect(error!.message.contains("width is 27") && error!.message.contains("f32"))
+    var state = randomState(c)
+    state["blocks.0.mlp.fc2.bias"]!.values[5] = .nan
+    let poisoned = #expect(throws: ComputeError.self) {
+      try device(threads: 1, nil, .bf16).makeClassifier(c, state: state, batch: nil)
+    }
+    #expect(poisoned!.message.contains("blocks.0.mlp.fc2.bias"))
+  }
+
   @Test("an image of another size is refused with both sizes")
   func wrongPixels() throws {
     let c = configurations["digits-4"]!
@@ -185,4 +227,6 @@ struct ClassifierTests {
   }
 }
 
-let instructionSets = ["portable", "avx2", "avx512"].filter { (try? CPUDevice(instructionSet: $0)) != nil }
+let instructionSets = ["portable", "avx2", "avx512", "avx512bf16"].filter {
+  (try? CPUDevice(instructionSet: $0)) != nil
+}

@@ -11,6 +11,43 @@ private let shapes = [
 
 @Suite("CPU kernels")
 struct KernelTests {
+  @Test(
+    "a bf16 product is that of the rounded factors and has the same bits in every instruction set", arguments: shapes)
+  func productBF16(rows: Int, columns: Int, depth: Int) {
+    let depth = depth + depth % 2
+    let a = buffer(rows * depth, seed: 1)
+    let w = buffer(columns * depth, seed: 2)
+    let (base, bias) = (buffer(rows * columns, seed: 3), buffer(columns, seed: 4))
+    // Numbers at the edge of the normal range: read and written as zero below it.
+    for i in stride(from: 0, to: rows * depth, by: 7) { a.base[i] *= 0x1p-125 }
+    for i in stride(from: 0, to: columns * depth, by: 5) { w.base[i] *= 0x1p-125 }
+    func rounded(_ x: Float) -> Double { Double(Float(bitPattern: bf16Bits(x) << 16)) }
+    let linear = BF16Linear(Linear(outputs: columns, inputs: depth, weight: w.base, bias: bias.base))
+    var (sums, actives): ([[UInt32]], [[UInt16]]) = ([], [])
+    for kernels in Kernels.available {
+      let factors = Storage<BFloat16Bits>(rows * depth)
+      kernels.round(count: rows * depth, a.base, into: BF16Matrix(factors, row: depth))
+      #expect((0..<rows * depth).allSatisfy { UInt32(factors.base[$0]) == bf16Bits(a.base[$0]) })
+      let (c, active) = (Buffer(rows * columns), Storage<BFloat16Bits>(rows * columns))
+      kernels.product(
+        rows: rows, BF16Matrix(factors, row: depth), linear, into: Matrix(c.base, row: columns),
+        base: Matrix(base.base, row: columns))
+      kernels.activeProduct(
+        rows: rows, BF16Matrix(factors, row: depth), linear, into: BF16Matrix(active, row: columns))
+      sums.append(bits(Array(UnsafeBufferPointer(start: c.base, count: rows * columns))))
+      actives.append(Array(UnsafeBufferPointer(start: active.base, count: rows * columns)))
+      for i in 0..<rows {
+        for j in 0..<columns {
+          var sum = Double(bias.base[j])
+          for k in 0..<depth { sum += rounded(a.base[i * depth + k]) * rounded(w.base[j * depth + k]) }
+          let found = Double(c.base[i * columns + j]) - Double(base.base[i * columns + j])
+          #expect(abs(found - sum) < 1e-4, "\(kernels.name): \(found) for \(sum)")
+        }
+      }
+    }
+    #expect(Set(sums).count == 1 && Set(actives).count == 1)
+  }
+
   @Test("a product is exact to rounding and has the same bits in every instruction set", arguments: shapes)
   func product(rows: Int, columns: Int, depth: Int) {
     let a = buffer(rows * depth, seed: 1)
@@ -182,4 +219,10 @@ private func attend(_ kernels: Kernels, width: Int, heads: Int, tokens: Int, sca
       queries: tokens, tokens: tokens, heads: heads, head_width: width / heads, q: q.base, q_row: width, k: kv.base,
       v: kv.base + width, kv_row: 2 * width, out: out.base, out_row: width, scratch: scratch.base))
   return [Float](out, tokens * width)
+}
+
+/// The bfloat16 number nearest to a finite x, ties to even.
+private func bf16Bits(_ x: Float) -> UInt32 {
+  let (down, rest) = (x.bitPattern >> 16, x.bitPattern & 0xFFFF)
+  return rest > 0x8000 || rest == 0x8000 && down % 2 == 1 ? down + 1 : down
 }

@@ -31,6 +31,21 @@ typedef struct {
   int gelu;
 } rrcm_product;
 
+/// C[rows, columns] = base + bias + A[rows, depth]·B[depth, columns] on bfloat16 factors with float32 sums; or, where
+/// `active` is set, GELU(bias + A·B) rounded to bfloat16.
+typedef struct {
+  long rows, columns, depth;  ///< depth is even
+  const uint16_t *a;          ///< rows at stride a_row
+  long a_row;
+  const uint16_t *b;  ///< panels of rrcm_pack_bf16
+  float *c;
+  uint16_t *active;  ///< instead of c; NULL for c
+  long c_row;        ///< of c or active
+  const float *base;
+  long base_row;
+  const float *bias;
+} rrcm_product_bf16;
+
 /// Multi-head attention of one sample. Head h uses columns h·head_width … of q, k, v, out and their gradients.
 typedef struct {
   long queries, tokens, heads, head_width;
@@ -56,7 +71,7 @@ size_t rrcm_attention_scratch(long queries, long tokens, long head_width);
 
 /// One instruction set's kernels.
 typedef struct {
-  const char *name;  ///< "portable", "avx2", "avx512"
+  const char *name;  ///< "portable", "avx2", "avx512", "avx512bf16"
 
   void (*product)(const rrcm_product *);
   void (*attention)(const rrcm_attention *);
@@ -80,6 +95,13 @@ typedef struct {
   /// sums[j] += Σ_i y[i·y_row + j], summed in double in row order.
   void (*column_sums)(long rows, long columns, const float *y, long y_row, float *sums);
 
+  void (*product_bf16)(const rrcm_product_bf16 *);
+  /// `layer_norm` rounded to bfloat16.
+  void (*layer_norm_bf16)(long rows, long width, const float *x, long x_row, const float *gain, const float *bias,
+                          uint16_t *y, long y_row);
+  /// y = x rounded to the nearest bfloat16, ties to even.
+  void (*to_bf16)(size_t count, const float *x, uint16_t *y);
+
   /// integers[e] = k_e, the grid noise alone.
   void (*grid_noise)(int32_t *integers, size_t count, const rrcm_noise_place *place, const rrcm_grid_table *table);
   /// values[e] = (m·pixels[e] + k_e) / (255·m), one correctly rounded float32 division of exact integers.
@@ -101,5 +123,9 @@ const rrcm_kernels *rrcm_kernels_at(int i);
 
 /// Packs w [columns, depth], row-major, into panels of 16 columns for use as B: [⌈columns/16⌉][depth][16], zero-padded.
 void rrcm_pack_transposed(long columns, long depth, const float *w, float *panels);
+
+/// Packs w [columns, depth], row-major, rounded to bfloat16, into panels of 16 columns of pairs:
+/// [⌈columns/16⌉][depth/2][16][2], zero-padded. depth is even.
+void rrcm_pack_bf16(long columns, long depth, const float *w, uint16_t *panels);
 
 #endif
