@@ -82,7 +82,7 @@ let package = Package(
     room("Store", ["Database", "Lifecycle"], resources: [.embedInCode("SQL")]),
 
     // Floor 5: what a person asks for; everything on one machine.
-    room("RunFile", ["Training", "Models", "Noise", .product(name: "Yams", package: "Yams")]),
+    room("RunFile", ["Training", "Models", "Noise", "Smoothing", .product(name: "Yams", package: "Yams")]),
     room("LocalFleet", ["Database", "Migrations", logging]),
 
     // Floor 6: one long-running job each.
@@ -94,7 +94,10 @@ let package = Package(
       ]),
     room(
       "Coordinator",
-      ["Store", "Database", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Telemetry", logging, lifecycle]),
+      [
+        "Store", "Database", "Smoothing", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Telemetry", logging,
+        lifecycle,
+      ]),
     room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
     room("Report", ["Smoothing"]),
     room(
@@ -107,7 +110,7 @@ let package = Package(
       [
         "Worker", "Coordinator", "Aggregator", "Report", "Golden", "LocalFleet", "Migrations", "Store", "Database",
         "RunFile", "Datasets", "Models", "Artifacts", "Smoothing", "Noise", "Tensors", "Lifecycle", "Telemetry",
-        "ComputeCPU", "Compute", logging, lifecycle, arguments,
+        "Training", "ComputeCPU", "Compute", logging, lifecycle, arguments,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
 

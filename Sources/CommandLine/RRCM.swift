@@ -21,7 +21,7 @@ package struct RRCM: AsyncParsableCommand {
     subcommands: [
       Up.self, Down.self, Status.self, RunCommand.self, ItemCommand.self, DatasetCommand.self, CheckpointCommand.self,
       Export.self,
-      ReportCommand.self, Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
+      ReportCommand.self, PlanCommand.self, Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
       AggregatorCommand.self, Migrate.self, Completions.self,
     ])
 

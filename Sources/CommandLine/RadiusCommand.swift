@@ -10,7 +10,7 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
       rrcm radius --input counts.csv > certified.csv
 
       The table has columns hits,draws,sigma,alpha in any order; others are passed through, p_lower,radius,abstain added.
-      Next: rrcm run submit FILE.yaml
+      Next: rrcm plan FILE.yaml
       """)
   static let layouts = [RowLayout(columns: ["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])]
 

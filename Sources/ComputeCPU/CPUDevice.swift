@@ -60,6 +60,11 @@ package struct CPUDevice: Device {
       device: Self.architecture)
   }
 
+  /// Samples per forward pass of a classifier of this shape, unless a worker is told otherwise.
+  package static func defaultBatch(for configuration: ViTConfiguration) -> Int {
+    CPUClassifier.defaultBatch(configuration)
+  }
+
   package func makeClassifier(_ configuration: ViTConfiguration, state: StateDict, batch: Int?) throws
     -> any Classifier
   {

@@ -1,7 +1,8 @@
 internal import Training
 internal import Foundation
-internal import Models
+package import Models
 internal import Noise
+internal import Smoothing
 package import RunFile
 package import Store
 
@@ -24,6 +25,10 @@ package struct Submission: Sendable {
     package let dependsOnEarlier: String?
     /// For people: what it will do.
     package let summary: String
+    /// Images that it reads: those to certify, or those to train on.
+    package let imageCount: Int
+    /// Shape of the network it computes with; nil when that cannot be told before another run is done.
+    package let model: ViTConfiguration?
   }
 
   /// Checks run files together; they may name one another's checkpoints, whatever their order.
@@ -38,7 +43,12 @@ package struct Submission: Sendable {
     let specs = Self.ordered(given)
     for (place, spec) in specs.enumerated() {
       do {
-        prepared.append(try await prepare(spec, earlier: specs[..<place].map { ($0.name, $0.kind) }))
+        prepared.append(
+          try await prepare(
+            spec,
+            earlier: specs[..<place].map { spec in
+              (spec.name, spec.kind, prepared.last { $0.spec.name == spec.name }?.model)
+            }))
       } catch let error as RunFileError {
         problems += error.problems.map { "\(spec.name): \($0)" }
       }
@@ -72,7 +82,7 @@ package struct Submission: Sendable {
   }
 
   private func prepare(
-    _ spec: RunSpec, earlier: [(name: String, kind: RunSpec.Kind)]
+    _ spec: RunSpec, earlier: [(name: String, kind: RunSpec.Kind, model: ViTConfiguration?)]
   ) async throws -> Prepared {
     guard let images = try await store.dataset(spec.dataset.name) else {
       let known = try await store.datasets().map(\.name).joined(separator: ", ")
@@ -113,7 +123,9 @@ package struct Submission: Sendable {
       summary += ", \(training.epochs) epochs"
     case .certify(let smoothing):
       numerics = smoothing.numerics
-      certification = try Self.protocolOf(smoothing, elements: images.channels * images.height * images.width)
+      let rules = try Self.protocolOf(smoothing, elements: images.channels * images.height * images.width)
+      try Self.refuseHopeless(rules)
+      certification = rules
       let draws = chosen.count * smoothing.sigmas.count * (smoothing.n0 + smoothing.n)
       summary += " at sigma \(smoothing.sigmas.map(\.decimal).joined(separator: ", ")), \(draws) samples"
     }
@@ -124,21 +136,25 @@ package struct Submission: Sendable {
         priority: spec.priority, datasetDigest: images.digest, checkpointDigest: origin.digest, dependsOn: origin.run,
         imageIndices: spec.kind == .certify ? chosen : nil, numericsIDs: numerics, software: software,
         certification: certification),
-      dependsOnEarlier: origin.earlier, summary: summary)
+      dependsOnEarlier: origin.earlier, summary: summary, imageCount: chosen.count,
+      model: Self.shape(of: spec, from: origin, images: images))
   }
 
   private struct Origin {
     var digest: String?
     var run: Int64?
     var earlier: String?
+    var shape: ViTConfiguration?
   }
 
   /// Where a run's checkpoint comes from: an earlier file of this command, an unfinished run, or a stored checkpoint.
   private func resolveCheckpoint(
-    _ spec: RunSpec, images: DatasetRecord, earlier: [(name: String, kind: RunSpec.Kind)]
+    _ spec: RunSpec, images: DatasetRecord, earlier: [(name: String, kind: RunSpec.Kind, model: ViTConfiguration?)]
   ) async throws -> Origin {
     guard let reference = spec.checkpoint else { return Origin() }
-    if earlier.contains(where: { $0.name == reference && $0.kind != .certify }) { return Origin(earlier: reference) }
+    if let made = earlier.last(where: { $0.name == reference && $0.kind != .certify }) {
+      return Origin(earlier: reference, shape: made.model)
+    }
     if let run = try await store.run(reference), run.kind != "certify", ["submitted", "running"].contains(run.state) {
       return Origin(run: run.id)
     }
@@ -157,7 +173,35 @@ package struct Submission: Sendable {
     {
       throw RunFileError(["checkpoint is \"\(reference)\"; \(misfit)"])
     }
-    return Origin(digest: checkpoint.digest)
+    return Origin(digest: checkpoint.digest, shape: model)
+  }
+
+  /// Refuses a protocol under which nothing can ever be certified, the sampler's slack counted in.
+  private static func refuseHopeless(_ rules: CertificationProtocol) throws {
+    guard let alpha = ExactDecimal(rules.alpha) else { return }
+    for level in rules.levels
+    where Certificate.firstCertifyingCount(draws: rules.n, alpha: alpha, slack: level.slack) == nil {
+      let smallest = Certificate.smallestDraws(alpha: alpha, slack: level.slack)
+      throw RunFileError([
+        "smoothing.n is \(rules.n); at sigma \(level.sigma) with alpha \(rules.alpha) and slack \(level.slack) even a"
+          + " unanimous vote cannot certify; "
+          + (smallest.map { "raise n to \($0) or more" } ?? "lower smoothing.m, which makes the slack")
+      ])
+    }
+  }
+
+  /// Shape of the network that a run computes with, as far as its files and the database tell.
+  private static func shape(of spec: RunSpec, from origin: Origin, images: DatasetRecord) -> ViTConfiguration? {
+    switch spec.work {
+    case .pretrain(_, let shape): return shape.configuration(imageSize: images.height, channels: images.channels)
+    case .certify: return origin.shape
+    case .finetune(_, let shape):
+      guard var model = origin.shape else { return nil }
+      model.classes = images.classes.count
+      model.finalNorm = shape.finalNorm
+      model.levels = shape.levels
+      return model
+    }
   }
 
   /// The stored protocol of a certification of images with `elements` elements.

@@ -40,8 +40,15 @@ package struct LeaseSizer: Sendable {
   /// Units to claim: `target` of work, at least 1, at most `limit`. One unit until the speed is known.
   package func units(target: Duration, chunkSamples: Int, limit: Int = 4096) -> Int {
     guard let samplesPerSecond else { return 1 }
+    return Self.units(target: target, chunkSamples: chunkSamples, samplesPerSecond: samplesPerSecond, limit: limit)
+  }
+
+  /// Units that hold `target` of work at a known speed.
+  package static func units(
+    target: Duration, chunkSamples: Int, samplesPerSecond: Double, limit: Int = 4096
+  ) -> Int {
     let units = target.inSeconds * samplesPerSecond / Double(chunkSamples)
-    return min(limit, max(1, Int(units)))
+    return units < Double(limit) ? max(1, Int(units)) : limit
   }
 
   /// Expected seconds for one unit; a quarter of an hour while the speed is unknown: heartbeats tell the dead, this only

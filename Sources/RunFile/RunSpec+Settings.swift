@@ -1,5 +1,6 @@
 internal import Models
 internal import Noise
+internal import Smoothing
 internal import Training
 
 // Between a run file's settings and `RunSpec`.
@@ -164,10 +165,13 @@ extension Smoothing {
     mode = reader.choice("smoothing.mode", Mode.self) ?? .fixed
     chunkSamples = reader.int("chunk_samples", in: 1...1_000_000)
     numerics = reader.texts("numerics")
-    // Even if every draw agrees the bound is alpha^(1/n), and it must exceed one half.
-    if n >= 1, alpha > 0, alpha < 1, alpha <= pow2(-n) {
+    if n >= 1, alpha > 0, alpha <= 0.5, let exact = ExactDecimal(alpha),
+      let smallest = Certificate.smallestDraws(alpha: exact), n < smallest
+    {
       reader.problem(
-        "smoothing.n", "it is too small: with alpha \(alpha) even a unanimous vote cannot certify; raise n or alpha")
+        "smoothing.n",
+        "it is too small: with alpha \(alpha) even a unanimous vote of fewer than \(smallest) draws cannot certify;"
+          + " raise n to \(smallest) or more, or raise alpha")
     }
     if sampler == .grid, alpha > 0 {
       for sigma in sigmas {
@@ -203,9 +207,4 @@ extension FinetuneConfiguration {
 
 private func words<T: RawRepresentable & CaseIterable>(_: T.Type) -> [String] where T.RawValue == String {
   T.allCases.map(\.rawValue)
-}
-
-/// 2^exponent, 0 when it underflows.
-private func pow2(_ exponent: Int) -> Double {
-  exponent < -1074 ? 0 : Double(sign: .plus, exponent: exponent, significand: 1)
 }

@@ -53,6 +53,26 @@ package struct Certificate: Sendable, Hashable {
     return certifying
   }
 
+  /// The smallest number of draws with which a unanimous vote certifies: no fewer can certify anything.
+  ///
+  /// 10 at alpha 0.001 without slack, where alpha^(1/10) is just above one half. Nil when not even 2³¹ would do.
+  /// - Complexity: about 60 bounds.
+  package static func smallestDraws(alpha: ExactDecimal, slack: Double = 0) -> Int? {
+    func certifies(_ draws: Int) -> Bool {
+      ClopperPearson.lowerBound(hits: draws, draws: draws, alpha: alpha, slack: slack).exceedsHalf
+    }
+    var (below, certifying) = (0, 1)
+    while !certifies(certifying) {
+      guard certifying < ClopperPearson.largestDraws else { return nil }
+      (below, certifying) = (certifying, min(2 * certifying, ClopperPearson.largestDraws))
+    }
+    while certifying - below > 1 {
+      let middle = (below + certifying) / 2
+      if certifies(middle) { certifying = middle } else { below = middle }
+    }
+    return certifying
+  }
+
   /// The radius of an image on which every draw hits; nil when no count certifies. No image of a run exceeds it.
   package static func largestRadius(
     draws: Int, sigma: ExactDecimal, alpha: ExactDecimal, slack: Double = 0

@@ -171,4 +171,12 @@ extension Store {
     let row = try await connection.rows(PackageResources.run_pace_sql, [.int(id)])[0]
     return (try row.int("workers"), try row.doubleOrNil("samples_per_second"))
   }
+
+  /// Live workers with the speed in samples/s at which each computed networks of a shape; nil for those that have not yet.
+  ///
+  /// - Parameter configuration: the network's configuration, JSON.
+  package func measuredSpeeds(configuration: String) async throws -> [(worker: String, samplesPerSecond: Double?)] {
+    try await connection.rows(PackageResources.measured_speeds_sql, [.json(configuration)])
+      .map { (try $0.text("name"), try $0.doubleOrNil("samples_per_second")) }
+  }
 }

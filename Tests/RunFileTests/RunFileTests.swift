@@ -69,7 +69,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     arguments: [
       (
         "smoothing: {sigma: [0.25], n: 5}",
-        "smoothing.n is 5; it is too small: with alpha 0.001 even a unanimous vote cannot certify; raise n or alpha"
+        "smoothing.n is 5; it is too small: with alpha 0.001 even a unanimous vote of fewer than 10 draws cannot certify; raise n to 10 or more, or raise alpha"
       ),
       ("smoothing: {sigma: []}", "smoothing.sigma is []; it must name at least one"),
       ("smoothing: {sigma: [0.5, 0.50]}", "must not name a level twice"),

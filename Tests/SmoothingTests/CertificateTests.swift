@@ -139,4 +139,19 @@ struct CertificateTests {
     #expect(BinomialTest.predict(Counts([0, 11, 0]), alpha: 0.001) == 1)
     #expect(BinomialTest.predict(Counts([50_000, 50_001]), alpha: 0.001) == nil)
   }
+
+  @Test(
+    "the smallest n that can certify is the first whose unanimous vote does",
+    arguments: [
+      (ExactDecimal(floatLiteral: 0.001), 0, 10), (ExactDecimal(floatLiteral: 0.5), 0, 2),
+      (ExactDecimal(floatLiteral: 0.25), 0, 3),
+      (ExactDecimal(floatLiteral: 1e-300), 0, 997), (ExactDecimal(floatLiteral: 0.001), 0.1, 14),
+      (ExactDecimal(floatLiteral: 0.0009765625), 0, 11),
+    ] as [(ExactDecimal, Double, Int)])
+  func smallestDraws(alpha: ExactDecimal, slack: Double, expected: Int) {
+    #expect(Certificate.smallestDraws(alpha: alpha, slack: slack) == expected)
+    #expect(Certificate.firstCertifyingCount(draws: expected, alpha: alpha, slack: slack) == expected)
+    #expect(Certificate.firstCertifyingCount(draws: expected - 1, alpha: alpha, slack: slack) == nil)
+    #expect(Certificate.smallestDraws(alpha: alpha, slack: 0.5) == nil)
+  }
 }
