@@ -95,8 +95,9 @@ let package = Package(
     room(
       "Coordinator",
       [
-        "Store", "Database", "Smoothing", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Telemetry", logging,
-        lifecycle,
+        "Store", "Database", "Smoothing", "Lifecycle", "RunFile", "Training", "Models", "Noise", "Tensors", "Artifacts",
+        "CCrypto", "Telemetry", logging, lifecycle, .product(name: "FlyingFox", package: "FlyingFox"),
+        .product(name: "FlyingSocks", package: "FlyingFox"),
       ]),
     room("Aggregator", ["Store", "Database", "Smoothing", "Lifecycle", "Noise", "Telemetry", logging, lifecycle]),
     room("Report", ["Smoothing"]),
@@ -121,7 +122,7 @@ let package = Package(
     room("TestSupport", ["Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     tests("ArchitectureTests", []),
     tests("SmoothingTests", ["Smoothing", "TestSupport"]),
-    tests("NoiseTests", ["Noise", "CKernels", "TestSupport"]),
+    tests("NoiseTests", ["Noise", "CKernels", "Tensors", "TestSupport"]),
     tests("TensorsTests", ["Tensors", "TestSupport"]),
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
     tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),
@@ -137,7 +138,10 @@ let package = Package(
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
     tests(
       "CoordinatorTests",
-      ["Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "TestSupport"]),
+      [
+        "Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "Artifacts",
+        "Tensors", "Training", "TestSupport", logging,
+      ]),
     tests("CommandLineTests", ["CommandLine", "Store", "Database", "TestSupport", arguments]),
     tests(
       "FleetTests",

@@ -12,8 +12,8 @@ internal import Telemetry
 struct Context {
   /// `RRCM_HOME`: the private PostgreSQL, logs, pid files and, by default, the artifact store.
   let home: String
-  /// `RRCM_STORE`: checkpoints and image sets by content hash.
-  let storeDirectory: String
+  /// `RRCM_STORE`: checkpoints, image sets and noise tables by content hash; a folder, or the http(s) address of one.
+  let storeLocation: String
   let environment: [String: String]
 
   init(environment: [String: String] = ProcessInfo.processInfo.environment) {
@@ -22,7 +22,7 @@ struct Context {
     let fallback =
       getuid() == 0 ? "/var/lib/rrcm" : (environment["HOME"] ?? NSHomeDirectory()) + "/.local/share/rrcm"
     home = environment["RRCM_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? fallback
-    storeDirectory = environment["RRCM_STORE"].flatMap { $0.isEmpty ? nil : $0 } ?? home + "/store"
+    storeLocation = environment["RRCM_STORE"].flatMap { $0.isEmpty ? nil : $0 } ?? home + "/store"
   }
 
   /// The database: `RRCM_DATABASE_URL`, or the private one of `rrcm up`.
@@ -59,7 +59,40 @@ struct Context {
     return Store(connection)
   }
 
-  func artifacts() throws -> ArtifactStore { try ArtifactStore(directory: storeDirectory) }
+  /// The store; of an address, a cache of it in `RRCM_CACHE`.
+  ///
+  /// - Parameter shouldStop: ends a transfer that is under way.
+  func artifacts(shouldStop: @escaping @Sendable () -> Bool = { false }) throws -> ArtifactStore {
+    guard WebAddress.isAddress(storeLocation) else { return try ArtifactStore(directory: storeLocation) }
+    var policy = TransferPolicy()
+    policy.shouldStop = shouldStop
+    policy.authorities = value("RRCM_ARTIFACT_CA_FILE")
+    let remote = try ArtifactRemote(storeLocation, token: ArtifactToken.read(environment: environment), policy: policy)
+    let gigabytes = value("RRCM_CACHE_GB") ?? "20"
+    guard let limit = Double(gigabytes), limit > 0, limit <= 1e6 else {
+      throw ArtifactError(
+        code: .badRequest, message: "RRCM_CACHE_GB is \(gigabytes); it must be a number of gigabytes above 0")
+    }
+    return try ArtifactStore(cache: value("RRCM_CACHE") ?? home + "/cache", limit: Int64(limit * 1e9), of: remote)
+  }
+
+  /// The store as a folder of this machine, for serving it to others.
+  func servedArtifacts() throws -> (store: ArtifactStore, token: String) {
+    guard !WebAddress.isAddress(storeLocation) else {
+      throw ArtifactError(
+        code: .badRequest, message: "RRCM_STORE is an address; to serve artifacts, set it to the folder that holds them"
+      )
+    }
+    guard let token = try ArtifactToken.read(environment: environment) else {
+      throw ArtifactError(
+        code: .badRequest,
+        message: "serving artifacts needs a token: set \(ArtifactToken.variable), or \(ArtifactToken.fileVariable) to a"
+          + " file that holds one; make one with: openssl rand -hex 32")
+    }
+    return (try ArtifactStore(directory: storeLocation), token)
+  }
+
+  private func value(_ variable: String) -> String? { environment[variable].flatMap { $0.isEmpty ? nil : $0 } }
 }
 
 /// The private database was asked for and does not run.

@@ -3,6 +3,7 @@ internal import Database
 internal import Foundation
 internal import LocalFleet
 internal import Migrations
+internal import Telemetry
 
 /// The whole fleet on this machine.
 struct Up: AsyncParsableCommand {
@@ -23,8 +24,15 @@ struct Up: AsyncParsableCommand {
   var threads = 1
   @Flag(name: .long, help: "Say what would be started and migrated, without doing it.")
   var dryRun = false
+  @Option(name: .long, help: "Serve the store to other machines at HOST:PORT; see rrcm coordinator start --help.")
+  var serveArtifacts: String?
 
   func validate() throws {
+    if let serveArtifacts {
+      do { _ = try ListeningAddress(serveArtifacts, name: "artifact", example: "10.0.0.1:8470") } catch {
+        throw ValidationError("\(error)")
+      }
+    }
     if let workers, !(0...256).contains(workers) {
       throw ValidationError("--workers is \(workers); it must be 0 to 256")
     }
@@ -34,6 +42,7 @@ struct Up: AsyncParsableCommand {
   func run() async throws {
     let context = Context()
     if dryRun { return try await preview(context) }
+    if serveArtifacts != nil { _ = try context.servedArtifacts() }
     if try DatabaseURL.fromEnvironment() == nil {
       let cluster = try PrivateCluster(home: context.home)
       try await cluster.start()
@@ -56,7 +65,8 @@ struct Up: AsyncParsableCommand {
   /// Names and arguments of the processes to run.
   private var parts: [(name: String, arguments: [String])] {
     let count = workers ?? min(8, ProcessInfo.processInfo.activeProcessorCount)
-    var parts = [("coordinator", ["coordinator", "start"]), ("aggregator", ["aggregator", "start"])]
+    let serving = serveArtifacts.map { ["--serve-artifacts", $0] } ?? []
+    var parts = [("coordinator", ["coordinator", "start"] + serving), ("aggregator", ["aggregator", "start"])]
     for number in 1...max(count, 1) where number <= count {
       let name = "worker-\(number)"
       parts.append(

@@ -13,7 +13,8 @@ package struct RRCM: AsyncParsableCommand {
 
       RRCM_DATABASE_URL  the database, any libpq URL; else that of "rrcm up"
       RRCM_HOME          where that one lives, with logs
-      RRCM_STORE         where checkpoints and image sets are stored
+      RRCM_STORE         where checkpoints and image sets are stored: a folder,
+                         or the http(s) address of one
 
       Exit codes: \(ExitStatus.line).
       """,

@@ -1,5 +1,6 @@
 internal import Aggregator
 internal import ArgumentParser
+internal import Artifacts
 internal import ComputeCPU
 internal import Coordinator
 internal import Foundation
@@ -54,8 +55,8 @@ struct ServiceOptions: ParsableArguments {
   }
 
   /// Runs a service until SIGTERM or SIGINT asks it to drain.
-  func run(_ service: any Service, logger: Logger, registry: Metrics) async throws {
-    var services: [any Service] = [service]
+  func run(_ service: any Service, and more: [any Service] = [], logger: Logger, registry: Metrics) async throws {
+    var services = [service] + more
     if let metrics {
       services.append(try MetricsServer(address: metrics, registry: registry))
     }
@@ -82,19 +83,49 @@ struct CoordinatorCommand: AsyncParsableCommand {
       abstract: "Run a coordinator until SIGTERM.",
       discussion: """
         rrcm coordinator start
-        rrcm coordinator start --metrics 127.0.0.1:9464
+        rrcm coordinator start --serve-artifacts 10.0.0.1:8470
+
+        Artifacts are served to whoever knows RRCM_ARTIFACT_TOKEN (or the word in
+        the file RRCM_ARTIFACT_TOKEN_FILE), over plain HTTP: put a proxy with TLS
+        in front. Other machines set RRCM_STORE to the address, and the token.
 
         Next: rrcm worker start
         """)
+    @Option(name: .long, help: "Serve the files in RRCM_STORE at HOST:PORT or PORT; off by default.")
+    var serveArtifacts: String?
+    @Option(name: .long, help: "Largest file that others may store, in gigabytes.")
+    var artifactLimitGB: Double = 64
     @OptionGroup var service: ServiceOptions
+
+    func validate() throws {
+      guard artifactLimitGB > 0, artifactLimitGB <= 1e6 else {
+        throw ValidationError("--artifact-limit-gb is \(artifactLimitGB); it must be above 0")
+      }
+      do { _ = try address } catch { throw ValidationError("\(error)") }
+    }
+
+    private var address: ListeningAddress? {
+      get throws {
+        try serveArtifacts.map { try ListeningAddress($0, name: "artifact", example: "10.0.0.1:8470") }
+      }
+    }
 
     func run() async throws {
       let logger = service.bootstrap()
       let registry = Metrics()
-      let store = try await Context().store("coordinator", patience: .seconds(30))
+      let context = Context()
+      var servers: [any Service] = []
+      if let address = try address {
+        let (files, token) = try context.servedArtifacts()
+        servers.append(
+          try ArtifactServer(
+            store: files, address: address, token: token, sizeLimit: Int64(artifactLimitGB * 1e9), logger: logger))
+        logger.info("serving artifacts", metadata: ["address": "\(address)", "store": "\(files.directory)"])
+      }
+      let store = try await context.store("coordinator", patience: .seconds(30))
       try await service.run(
-        CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
-        registry: registry)
+        CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), and: servers,
+        logger: logger, registry: registry)
     }
   }
 }
@@ -196,8 +227,10 @@ struct WorkerCommand: AsyncParsableCommand {
       let settings = WorkerSettings(
         name: name ?? "\(host)-\(pid)", host: host, pid: pid, software: Software.version, kinds: kindSet, batch: batch,
         timings: timings, leaseUnits: leaseChunks, stopsWhenIdle: stopWhenIdle)
+      // A worker that drains does not wait for a transfer.
+      let artifacts = try context.artifacts { Task.isShuttingDownGracefully || Task.isCancelled }
       let worker = WorkerService(
-        store: store, device: try CPUDevice(threads: threads, precision: precision), artifacts: try context.artifacts(),
+        store: store, device: try CPUDevice(threads: threads, precision: precision), artifacts: artifacts,
         settings: settings,
         logger: logger, metrics: registry)
       try await service.run(worker, logger: logger, registry: registry)

@@ -1,7 +1,9 @@
+package import Artifacts
+internal import Tensors
 internal import Training
 internal import Foundation
 package import Models
-internal import Noise
+package import Noise
 internal import Smoothing
 package import RunFile
 package import Store
@@ -10,10 +12,13 @@ package import Store
 /// anything written.
 package struct Submission: Sendable {
   private let store: Store
+  private let artifacts: ArtifactStore?
   private let software: String
 
-  package init(store: Store, software: String) {
+  /// - Parameter artifacts: where noise tables are left for the workers.
+  package init(store: Store, artifacts: ArtifactStore? = nil, software: String) {
     self.store = store
+    self.artifacts = artifacts
     self.software = software
   }
 
@@ -23,6 +28,8 @@ package struct Submission: Sendable {
     package let run: NewRun
     /// Name of an earlier run of this submission that makes its checkpoint.
     package let dependsOnEarlier: String?
+    /// Tables of its noise levels.
+    package let tables: [GridTable]
     /// For people: what it will do.
     package let summary: String
     /// Images that it reads: those to certify, or those to train on.
@@ -72,6 +79,14 @@ package struct Submission: Sendable {
     return ordered
   }
 
+  /// Leaves the noise tables of prepared runs in the artifact store, under the digests that their protocols record. Blocks.
+  ///
+  /// Workers that cannot have them compute them, so a failure need not stop anybody.
+  package func storeTables(of prepared: [Prepared]) throws {
+    guard let artifacts else { return }
+    for table in prepared.flatMap(\.tables) { _ = try artifacts.put(Bytes(Array(table.text.utf8))) }
+  }
+
   /// Records prepared runs, all or none, and wakes the coordinator. Returns their numbers.
   package func submit(_ prepared: [Prepared]) async throws -> [Int64] {
     let places = Dictionary(uniqueKeysWithValues: prepared.enumerated().map { ($0.element.run.name, $0.offset) })
@@ -103,6 +118,7 @@ package struct Submission: Sendable {
 
     var numerics: [String] = []
     var certification: CertificationProtocol?
+    var tables: [GridTable] = []
     var summary = "\(chosen.count) images"
     switch spec.work {
     case .pretrain(let training, let shape):
@@ -123,7 +139,9 @@ package struct Submission: Sendable {
       summary += ", \(training.epochs) epochs"
     case .certify(let smoothing):
       numerics = smoothing.numerics
-      let rules = try Self.protocolOf(smoothing, elements: images.channels * images.height * images.width)
+      tables = try Self.tables(of: smoothing)
+      let rules = Self.protocolOf(
+        smoothing, tables: tables, elements: images.channels * images.height * images.width)
       try Self.refuseHopeless(rules)
       certification = rules
       let draws = chosen.count * smoothing.sigmas.count * (smoothing.n0 + smoothing.n)
@@ -136,7 +154,7 @@ package struct Submission: Sendable {
         priority: spec.priority, datasetDigest: images.digest, checkpointDigest: origin.digest, dependsOn: origin.run,
         imageIndices: spec.kind == .certify ? chosen : nil, numericsIDs: numerics, software: software,
         certification: certification),
-      dependsOnEarlier: origin.earlier, summary: summary, imageCount: chosen.count,
+      dependsOnEarlier: origin.earlier, tables: tables, summary: summary, imageCount: chosen.count,
       model: Self.shape(of: spec, from: origin, images: images))
   }
 
@@ -204,18 +222,26 @@ package struct Submission: Sendable {
     }
   }
 
+  /// The noise table of each grid level.
+  static func tables(of smoothing: Smoothing) throws -> [GridTable] {
+    try smoothing.sigmas.compactMap { sigma in
+      guard case .grid(let m) = smoothing.sampler(for: sigma) else { return nil }
+      return try GridTable(sigma: sigma, m: m)
+    }
+  }
+
   /// The stored protocol of a certification of images with `elements` elements.
-  static func protocolOf(_ smoothing: Smoothing, elements: Int) throws -> CertificationProtocol {
-    CertificationProtocol(
+  static func protocolOf(_ smoothing: Smoothing, tables: [GridTable], elements: Int) -> CertificationProtocol {
+    let byLevel = Dictionary(tables.map { ($0.sigma, $0) }, uniquingKeysWith: { first, _ in first })
+    return CertificationProtocol(
       mode: smoothing.mode.rawValue, n0: smoothing.n0, n: smoothing.n, alpha: smoothing.alpha,
       sampler: smoothing.sampler.rawValue, chunkSamples: smoothing.chunkSamples,
-      levels: try smoothing.sigmas.map { sigma in
-        guard case .grid(let m) = smoothing.sampler(for: sigma) else {
+      levels: smoothing.sigmas.map { sigma in
+        guard let table = byLevel[sigma] else {
           return CertificationProtocol.Level(sigma: sigma.decimal, gridM: 0, slack: 0, tableDigest: nil)
         }
-        let table = try GridTable(sigma: sigma, m: m)
         return CertificationProtocol.Level(
-          sigma: sigma.decimal, gridM: m, slack: table.slack(elements: elements), tableDigest: table.digest)
+          sigma: sigma.decimal, gridM: table.m, slack: table.slack(elements: elements), tableDigest: table.digest)
       })
   }
 }

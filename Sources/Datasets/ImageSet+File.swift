@@ -21,6 +21,13 @@ extension ImageSet {
     try ImageSet(packed: SafetensorsFile.read(path: path), file: path)
   }
 
+  /// Reads a packed file's bytes, which stay in use.
+  ///
+  /// - Parameter file: a name for error messages.
+  package init(parsing bytes: Bytes, file: String) throws(FormatError) {
+    try self.init(packed: SafetensorsFile(parsing: bytes, file: file), file: file)
+  }
+
   /// The packed file's content.
   package func packed() -> SafetensorsFile {
     func list(_ names: [String]) -> String { JSON.array(names.map { .string($0) }).text() }

@@ -27,7 +27,7 @@ package final class GridTable: Sendable {
   }
 
   /// - Throws: `NoiseError` when m is not in 1…65,536 or sums m·255 + k could reach 2²⁴, beyond exact float32.
-  package init(sigma: Sigma, m: Int) throws {
+  package convenience init(sigma: Sigma, m: Int) throws {
     guard (1...65_536).contains(m) else {
       throw NoiseError("grid m is \(m); it must be 1 to 65536. Leave it out for the default.")
     }
@@ -51,10 +51,28 @@ package final class GridTable: Sendable {
       lower.append(value)
     }
     guard let first else { throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise m") }
+    self.init(sigma: sigma, m: m, lowest: Int32(first), thresholds: lower + lower.reversed().map { 0 &- $0 })
+  }
+
+  /// Reads what `text` wrote. The caller has compared the text's SHA-256 with the `digest` that it trusts.
+  ///
+  /// - Returns: nil for any other text.
+  package convenience init?(parsing text: String, sigma: Sigma, m: Int) {
+    let parts = text.split(separator: "|", omittingEmptySubsequences: false)
+    guard parts.count == 5, parts[0] == Self.format, parts[1] == sigma.decimal, parts[2] == String(m),
+      let lowest = Int32(parts[3])
+    else { return nil }
+    let thresholds = parts[4].split(separator: ",").compactMap { UInt64($0) }
+    guard !thresholds.isEmpty, zip(thresholds, thresholds.dropFirst()).allSatisfy({ $0 <= $1 }) else { return nil }
+    self.init(sigma: sigma, m: m, lowest: lowest, thresholds: thresholds)
+    guard self.text == text else { return nil }
+  }
+
+  private init(sigma: Sigma, m: Int, lowest: Int32, thresholds: [UInt64]) {
     self.sigma = sigma
     self.m = m
-    self.lowest = Int32(first)
-    self.thresholds = lower + lower.reversed().map { 0 &- $0 }
+    self.lowest = lowest
+    self.thresholds = thresholds
     self.padded = thresholds + [.max]
     var guide = [UInt32](repeating: 0, count: 1 << Int(Self.guideBits))
     var below = 0
@@ -73,11 +91,16 @@ package final class GridTable: Sendable {
   /// elements: d·T·2⁻⁶⁴ (design: subtracted from every lower bound).
   package func slack(elements: Int) -> Double { Double(elements) * Double(cells) * 0x1p-64 }
 
-  /// SHA-256, in hexadecimal, of the table's text form: what certificates record.
+  private static let format = "rrcm-grid-table-1"
+
+  /// The whole table as text: what is stored under `digest`.
+  package var text: String {
+    "\(Self.format)|\(sigma)|\(m)|\(lowest)|" + thresholds.map { String($0) }.joined(separator: ",")
+  }
+
+  /// SHA-256, in hexadecimal, of the table's text: what certificates record.
   package var digest: String {
-    let text =
-      "rrcm-grid-table-1|\(sigma)|\(m)|\(lowest)|" + thresholds.map { String($0) }.joined(separator: ",")
-    return sha256(text).map { byte in
+    sha256(text).map { byte in
       let hex = String(byte, radix: 16)
       return hex.count == 1 ? "0" + hex : hex
     }.joined()

@@ -49,13 +49,16 @@ package struct NoiseStream: Sendable {
   /// The rounded normal's thresholds; nil for `gaussian`.
   package let table: GridTable?
 
-  package init(seed: Int64, sigma: Sigma, sampler: Sampler) throws {
+  /// - Parameter table: one of this sigma and m that was checked; nil computes it.
+  package init(seed: Int64, sigma: Sigma, sampler: Sampler, table: GridTable? = nil) throws {
     self.seed = seed
     self.sigma = sigma
     self.sampler = sampler
     self.key = philoxKey("rrcm-noise-1|certify|\(seed)|\(sigma)|\(sampler.name)|\(sampler.m)")
     switch sampler {
-    case .grid(let m): self.table = try GridTable(sigma: sigma, m: m)
+    case .grid(let m):
+      if let table { precondition(table.sigma == sigma && table.m == m, "a table of another noise level") }
+      self.table = try table ?? GridTable(sigma: sigma, m: m)
     case .gaussian: self.table = nil
     }
   }

@@ -29,9 +29,12 @@ package struct Bytes: Sendable {
 
   /// Maps the regular file at `path`.
   ///
-  /// - Throws: `FormatError` when it cannot be opened or is not a regular file.
-  package init(contentsOf path: String) throws(FormatError) {
-    let mapping = try FileMapping(path: path)
+  /// - Parameter locked: holds a shared `flock` on the file for as long as any of these bytes are in use, so that whoever
+  ///   tidies its folder can see that.
+  /// - Throws: `FormatError` when it cannot be opened or is not a regular file; with `locked` also when it was removed
+  ///   meanwhile.
+  package init(contentsOf path: String, locked: Bool = false) throws(FormatError) {
+    let mapping = try FileMapping(path: path, locked: locked)
     storage = .mapping(mapping)
     range = 0..<mapping.count
   }
@@ -89,23 +92,33 @@ extension Bytes: CustomStringConvertible {
 /// Sendable because nobody writes through it.
 private final class FileMapping: @unchecked Sendable {
   let region: UnsafeRawBufferPointer
+  /// The open file that carries the lock; −1 without one.
+  private let lock: Int32
   var count: Int { region.count }
 
-  init(path: String) throws(FormatError) {
+  init(path: String, locked: Bool) throws(FormatError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw FormatError(
         file: path, field: "file", value: "not readable (\(errorText(errno)))",
         remedy: "check the path and its permissions")
     }
-    defer { close(descriptor) }
+    var keepsOpen = false
+    defer { if !keepsOpen { close(descriptor) } }
     var status = stat()
+    if locked {
+      while flock(descriptor, LOCK_SH) != 0 && errno == EINTR {}
+      guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
+        throw FormatError(file: path, field: "file", value: "removed meanwhile", remedy: "fetch it again")
+      }
+    }
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw FormatError(file: path, field: "file", value: "not a regular file", remedy: "give the path of a file")
     }
     let size = Int(status.st_size)
     guard size > 0 else {
       region = UnsafeRawBufferPointer(start: nil, count: 0)
+      lock = -1
       return
     }
     guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
@@ -113,10 +126,13 @@ private final class FileMapping: @unchecked Sendable {
         file: path, field: "file", value: "not mappable (\(errorText(errno)))", remedy: "check free address space")
     }
     region = UnsafeRawBufferPointer(start: base, count: size)
+    keepsOpen = locked
+    lock = locked ? descriptor : -1
   }
 
   deinit {
     if let base = region.baseAddress { munmap(UnsafeMutableRawPointer(mutating: base), region.count) }
+    if lock >= 0 { close(lock) }
   }
 }
 

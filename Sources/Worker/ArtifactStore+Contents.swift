@@ -2,6 +2,7 @@ package import Artifacts
 internal import Compute
 package import Datasets
 package import Models
+internal import Noise
 internal import Tensors
 package import Training
 
@@ -20,7 +21,7 @@ extension ArtifactStore {
 
   /// The image set named `digest`.
   package func imageSet(_ digest: String) throws -> ImageSet {
-    try ImageSet.read(path: path(for: Self.parse(digest)))
+    try ImageSet(parsing: read(Self.parse(digest)), file: "image set \(digest)")
   }
 
   /// Stores an image set. Returns its digest.
@@ -28,6 +29,12 @@ extension ArtifactStore {
   package func put(_ images: ImageSet) throws -> String {
     let file = images.packed()
     return try put { (emit) throws(FormatError) in try file.serialize(emit) }.hex
+  }
+
+  /// The noise table named `digest`; nil where the store cannot give it: it is then computed.
+  func gridTable(_ digest: String?, sigma: Sigma, m: Int) -> GridTable? {
+    guard let digest = digest.flatMap({ SHA256(hex: $0) }), let bytes = try? read(digest) else { return nil }
+    return GridTable(parsing: String(decoding: bytes.array, as: UTF8.self), sigma: sigma, m: m)
   }
 
   /// The training state named `digest`.

@@ -44,8 +44,13 @@ package actor ComputeEngine {
     package let canaryDigest: String
   }
 
-  /// Loads a checkpoint and runs its canary: logits of a fixed batch, whose bits the whole fleet must agree on.
-  package func load(checkpoint digest: String) throws -> Standing {
+  /// Loads all that a certification needs, so that a worker which cannot have it refuses the run before it claims
+  /// anything, and runs the checkpoint's canary: logits of a fixed batch, whose bits the whole fleet must agree on.
+  package func load(
+    checkpoint digest: String, dataset: String, seed: Int64, levels: [CertificationProtocol.Level]
+  ) throws -> Standing {
+    _ = try imageSet(dataset)
+    for level in levels { _ = try stream(seed: seed, level: level) }
     let classifier = try classifier(digest)
     let configuration = classifier.configuration
     let count = 16
@@ -99,7 +104,8 @@ package actor ComputeEngine {
     if streams.count >= 64 { streams.removeAll() }
     guard let sigma = Sigma(level.sigma) else { throw ComputeError("sigma \(level.sigma) is not a noise level") }
     let stream = try NoiseStream(
-      seed: seed, sigma: sigma, sampler: level.gridM > 0 ? .grid(m: level.gridM) : .gaussian)
+      seed: seed, sigma: sigma, sampler: level.gridM > 0 ? .grid(m: level.gridM) : .gaussian,
+      table: artifacts.gridTable(level.tableDigest, sigma: sigma, m: level.gridM))
     guard stream.table?.digest == level.tableDigest else {
       throw ComputeError(
         "the noise table of sigma \(sigma) with m \(level.gridM) differs from the one of the run's protocol: this software"

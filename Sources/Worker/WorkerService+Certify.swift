@@ -1,3 +1,4 @@
+internal import Artifacts
 internal import Compute
 internal import Lifecycle
 internal import Logging
@@ -48,7 +49,12 @@ extension WorkerService {
       throw Refusal(description: "the run has no protocol", fault: .run)
     }
     let standing: ComputeEngine.Standing
-    do { standing = try await engine.load(checkpoint: checkpoint) } catch {
+    do {
+      standing = try await engine.load(
+        checkpoint: checkpoint, dataset: run.datasetDigest, seed: run.seed, levels: rules.levels)
+    } catch let error as ArtifactError where error.code == .stopped {
+      throw error
+    } catch {
       throw Refusal(description: "\(error)", fault: error is ComputeError ? .run : .machine)
     }
     func requireAllowed(_ allowed: [String]) throws {

@@ -124,8 +124,8 @@ final class Fleet {
 
   /// Runs a verb to its end; fails the test when its exit status is not 0.
   @discardableResult
-  func rrcm(_ arguments: [String]) async throws -> String {
-    let outcome = try await Program.run(arguments, environment: environment)
+  func rrcm(_ arguments: [String], other: [String: String] = [:]) async throws -> String {
+    let outcome = try await Program.run(arguments, environment: environment.merging(other) { $1 })
     guard outcome.status == 0 else { throw TestFailure("rrcm \(arguments.joined(separator: " ")): \(outcome.errors)") }
     return outcome.output
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Noise
+import Tensors
 import Testing
 
 @Suite("The grid sampler")
@@ -131,5 +132,23 @@ struct GridSamplerTests {
     let low = stream.pixels([UInt8](repeating: 100, count: 500))
     let high = stream.pixels([UInt8](repeating: 101, count: 500))
     for (a, b) in zip(low, high) { #expect((b * 255).rounded() - (a * 255).rounded() == 1) }
+  }
+
+  @Test("a table's text is what its digest is of, and reads back as the same table; any other text is refused")
+  func tableText() throws {
+    let sigma = Sigma("0.25")!
+    let table = try GridTable(sigma: sigma, m: 1)
+    #expect(SHA256(hashing: table.text.utf8).hex == table.digest)
+    let read = try #require(GridTable(parsing: table.text, sigma: sigma, m: 1))
+    #expect(read.lowest == table.lowest && read.thresholds == table.thresholds && read.digest == table.digest)
+    #expect(GridTable(parsing: table.text, sigma: sigma, m: 2) == nil)
+    #expect(GridTable(parsing: table.text, sigma: Sigma("0.5")!, m: 1) == nil)
+    for text in [
+      "", "|", table.text + "\n", table.text + ",", table.text.replacingOccurrences(of: ",", with: ",,"),
+      String(table.text.dropLast(20)) + ",1", table.text.replacingOccurrences(of: "table-1", with: "table-2"),
+    ] {
+      let refused = GridTable(parsing: text, sigma: sigma, m: 1) == nil
+      #expect(refused)
+    }
   }
 }

@@ -105,7 +105,7 @@ struct MetricsTests {
     let error = await #expect(throws: TelemetryError.self) {
       try await MetricsServer(address: "\(port)", registry: Metrics()).run()
     }
-    #expect(error?.description.contains("cannot be served on \(port)") == true)
+    #expect(error?.description.contains("cannot be served on 127.0.0.1:\(port)") == true)
     running.cancel()
     try await running.value
   }

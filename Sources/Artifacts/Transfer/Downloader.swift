@@ -56,7 +56,7 @@ package struct Downloader: Sendable {
     _ download: Download, progress: ((_ received: Int64, _ total: Int64?) -> Void)? = nil
   ) throws(ArtifactError) {
     let part = try PartialFile.open(
-      target: download.destination, mode: download.mode, usesMD5: download.expected.md5 != nil,
+      target: download.destination, usesMD5: download.expected.md5 != nil,
       shouldStop: policy.shouldStop, isThere: { () throws(ArtifactError) in try isThere(download) })
     guard let part else { return }
     var mayRestart = part.count > 0
@@ -66,7 +66,7 @@ package struct Downloader: Sendable {
           try attempt(download, into: part, resumed: &mayRestart, progress: progress)
         }
       }
-      guard let problem = part.mismatch(with: download.expected) else { return try part.commit() }
+      guard let problem = part.mismatch(with: download.expected) else { return try part.commit(mode: download.mode) }
       // The beginning came from elsewhere or at another time: once more from the start settles who is wrong.
       guard mayRestart else {
         part.discard()

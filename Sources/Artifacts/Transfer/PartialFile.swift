@@ -17,12 +17,12 @@ final class PartialFile {
   ///
   /// - Returns: nil when `isThere` says that the target is complete, for instance because another process finished it.
   static func open(
-    target: String, mode: UInt32, usesMD5: Bool, shouldStop: () -> Bool, isThere: () throws(ArtifactError) -> Bool
+    target: String, usesMD5: Bool, shouldStop: () -> Bool, isThere: () throws(ArtifactError) -> Bool
   ) throws(ArtifactError) -> PartialFile? {
     while true {
       // Looked at again each time: whoever holds the part may finish it meanwhile.
       if try isThere() { return nil }
-      if let file = try PartialFile(target: target, mode: mode, usesMD5: usesMD5) {
+      if let file = try PartialFile(target: target, usesMD5: usesMD5) {
         guard try isThere() else { return file }
         file.discard()
         return nil
@@ -33,7 +33,7 @@ final class PartialFile {
   }
 
   /// Nil when another process holds it, or has just finished or removed it.
-  private init?(target: String, mode: UInt32, usesMD5: Bool) throws(ArtifactError) {
+  private init?(target: String, usesMD5: Bool) throws(ArtifactError) {
     self.target = target
     self.usesMD5 = usesMD5
     digests = ContentDigests(usesMD5: usesMD5)
@@ -44,7 +44,6 @@ final class PartialFile {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &held) == 0, lstat(path, &named) == 0,
       held.st_ino == named.st_ino, held.st_dev == named.st_dev
     else { return nil }
-    guard fchmod(descriptor, mode_t(mode)) == 0 else { throw Self.refusal(path, "cannot be made readable") }
     try digests.takeIn(descriptor, path: path)
   }
 
@@ -82,8 +81,9 @@ final class PartialFile {
     digests.mismatch(with: expected)
   }
 
-  /// Makes it the target, durably.
-  func commit() throws(ArtifactError) {
+  /// Makes it the target, durably and with these rights.
+  func commit(mode: UInt32) throws(ArtifactError) {
+    guard fchmod(descriptor, mode_t(mode)) == 0 else { throw Self.refusal(path, "cannot be made readable") }
     guard fsync(descriptor) == 0 else { throw Self.refusal(path, "cannot be flushed") }
     guard rename(path, target) == 0 else { throw Self.refusal(target, "cannot be put in place") }
     let folder = target.lastIndex(of: "/").map { String(target[...$0]) } ?? "."

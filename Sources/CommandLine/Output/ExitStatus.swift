@@ -42,11 +42,20 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as DatabaseError: self = Self(of: error)
     case is DatabaseStopped: self = .noDatabase
     case is RunFileError, is FormatError, is InputProblems, is RadiusTable.Failure: self = .badInput
-    case let error as ArtifactError: self = error.code == .notFound ? .failed : .outputFailed
+    case let error as ArtifactError: self = Self(of: error)
     case let error as LeftWork: self = error.fault == .machine ? .badMachine : .failed
     case is ComputeError, is NoiseError: self = .failed
     case let error as LocalError: self = error.code == "disk_full" ? .outputFailed : .failed
     default: return nil
+    }
+  }
+
+  private init(of error: ArtifactError) {
+    switch error.code {
+    case .badRequest: self = .badInput
+    case .unreachable, .stopped: self = .tryAgain
+    case .notFound, .unauthorized, .refused: self = .failed
+    case .corrupt, .diskFull, .inaccessible: self = .outputFailed
     }
   }
 

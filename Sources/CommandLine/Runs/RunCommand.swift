@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Artifacts
 internal import Coordinator
 internal import Foundation
 internal import Lifecycle
@@ -36,13 +37,20 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
       let specs = try RunFile.read(paths: files, overrides: set)
-      let store = try await Context().store("submit")
-      let submission = Submission(store: store, software: Software.version)
+      let context = Context()
+      let store = try await context.store("submit")
+      let submission = Submission(
+        store: store, artifacts: dryRun ? nil : try context.artifacts(), software: Software.version)
       let prepared = try await submission.prepare(specs)
       if showResolved {
         for entry in prepared { Console.out(try entry.spec.settings.json + "\n") }
       }
       var table = OutputTable(Self.layouts[0])
+      if !dryRun {
+        do { try await offPool { try submission.storeTables(of: prepared) } } catch let error as ArtifactError {
+          Console.say("note: the noise tables could not be stored; workers will compute them (\(error))")
+        }
+      }
       let ids = dryRun ? [] : try await submission.submit(prepared)
       for (place, entry) in prepared.enumerated() {
         table.add([

@@ -89,6 +89,11 @@ package struct TrainingSnapshot: Sendable, Equatable {
     try self.init(header: header, tensors: content.stateDict)
   }
 
+  /// Whether these bytes are a training state, by their header alone.
+  package static func isOne(_ bytes: Bytes) -> Bool {
+    (try? SafetensorsFile(parsing: bytes, file: "a file"))?.metadata[headerKey] != nil
+  }
+
   /// - Throws: `TrainingError` when this is not the state of such a training.
   func require(_ kind: Kind, networks names: Set<String>) throws {
     guard header.kind == kind else {
