@@ -34,7 +34,7 @@ package struct HTTPService: Service {
       group.addTask { [server] in try await server.run() }
       // Returns on either end: it throws when this task is cancelled.
       group.addTask { try? await gracefulShutdown() }
-      do { try await group.next() } catch is CancellationError {
+      do { try await group.next() } catch  where Task.isCancelled || error is CancellationError {
       } catch {
         group.cancelAll()
         throw TelemetryError(
