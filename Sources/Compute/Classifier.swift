@@ -55,7 +55,8 @@ package protocol Device: Sendable {
   /// - Parameters:
   ///   - state: every tensor of `ParameterLayout(configuration)` up to the projector, which is not read.
   ///   - batch: samples per forward pass; nil lets the device choose. Part of the numerics id where results notice it.
-  func makeClassifier(_ configuration: ViTConfiguration, state: StateDict, batch: Int?) throws -> any Classifier
+  func makeClassifier(_ configuration: ViTConfiguration, state: any TensorSource, batch: Int?) throws
+    -> any Classifier
 
   /// Places a trainable network on the device: parameters, gradients, optimizer moments.
   func makeNetwork(_ configuration: ViTConfiguration, state: StateDict) throws -> any Network

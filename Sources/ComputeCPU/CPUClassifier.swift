@@ -12,7 +12,6 @@ final class CPUClassifier: Classifier {
   let batch: Int
   private let threads: Int
   private let levels: NoiseLevels
-  private let store: ParameterStore
   private let encoder: Encoder
   /// The same blocks in bfloat16, where that is the precision.
   private let bf16: BF16Encoder?
@@ -21,7 +20,7 @@ final class CPUClassifier: Classifier {
   private let bf16Workspaces: [BF16Workspace]
   private let timeToken: Buffer
 
-  init(_ configuration: ViTConfiguration, state: StateDict, batch: Int?, device: CPUDevice) throws {
+  init(_ configuration: ViTConfiguration, state: any TensorSource, batch: Int?, device: CPUDevice) throws {
     try checkConfiguration(configuration)
     if device.precision == .bf16, let problem = BF16Encoder.problem(configuration) { throw ComputeError(problem) }
     guard configuration.classes > 0 else {
@@ -33,24 +32,18 @@ final class CPUClassifier: Classifier {
     }
     var used = configuration
     (used.projectorHidden, used.projectorOutput) = (0, 0)
-    store = ParameterStore(ParameterLayout(used))
-    try store.load(state)
     self.configuration = configuration
     self.batch = batch
     threads = device.threads
     numerics = device.numerics
     levels = NoiseLevels(count: configuration.levels)
-    encoder = Encoder(weights: EncoderWeights(used, store: store), kernels: device.kernels)
+    encoder = Encoder(
+      weights: try EncoderWeights(used, source: state, precision: device.precision), kernels: device.kernels)
     workspaces = (0..<threads).map { _ in Workspace(used, batch: batch) }
     switch device.precision {
     case .f32: (bf16, bf16Workspaces) = (nil, [])
     case .bf16:
-      // Rounding keeps no NaN for certain, so that a vote could come of one.
-      guard store.notFinite.isEmpty else {
-        throw ComputeError(
-          "\(store.notFinite.joined(separator: ", ")) hold values that are not finite; this checkpoint cannot classify")
-      }
-      bf16 = BF16Encoder(encoder)
+      bf16 = BF16Encoder(encoder: encoder)
       bf16Workspaces = (0..<threads).map { _ in BF16Workspace(used, batch: batch) }
     }
     timeToken = Buffer(configuration.width)

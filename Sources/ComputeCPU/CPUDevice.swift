@@ -65,7 +65,7 @@ package struct CPUDevice: Device {
     CPUClassifier.defaultBatch(configuration)
   }
 
-  package func makeClassifier(_ configuration: ViTConfiguration, state: StateDict, batch: Int?) throws
+  package func makeClassifier(_ configuration: ViTConfiguration, state: any TensorSource, batch: Int?) throws
     -> any Classifier
   {
     try CPUClassifier(configuration, state: state, batch: batch, device: self)

@@ -192,7 +192,7 @@ extension CPUNetwork {
       { [self] in
         let count = min(piece, linear.outputs - first)
         let part = Matrix(dy.base + first, row: dy.row)
-        let into = Matrix(gradient(of: linear.weight) + first * linear.inputs, row: linear.inputs)
+        let into = Matrix(gradient(of: linear.weight!) + first * linear.inputs, row: linear.inputs)
         kernels.product(
           rows: count, columns: linear.inputs, depth: rows, part.transposed, .rows(input, row: inputRow), into: into,
           base: into)

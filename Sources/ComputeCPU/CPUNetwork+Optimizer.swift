@@ -50,7 +50,7 @@ extension CPUNetwork {
 
   private func heldMoments() -> (first: ParameterStore, second: ParameterStore) {
     if let moments { return moments }
-    let layout = ParameterLayout(configuration)
+    let layout = ParameterLayout(configuration).entries
     let created = (ParameterStore(layout), ParameterStore(layout))
     moments = created
     return created

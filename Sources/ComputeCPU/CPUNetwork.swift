@@ -28,7 +28,7 @@ final class CPUNetwork: Network {
     self.configuration = configuration
     self.threads = threads
     self.kernels = kernels
-    let layout = ParameterLayout(configuration)
+    let layout = ParameterLayout(configuration).entries
     parameters = ParameterStore(layout)
     try parameters.load(state)
     gradientStore = ParameterStore(layout)

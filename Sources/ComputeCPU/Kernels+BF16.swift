@@ -1,19 +1,5 @@
 internal import CKernels
 
-/// A linear layer's weight rounded to bfloat16 and packed, with its float32 bias.
-struct BF16Linear {
-  let outputs: Int
-  let inputs: Int
-  let bias: Floats?
-  let panels: Storage<BFloat16Bits>
-
-  init(_ linear: Linear) {
-    (outputs, inputs, bias) = (linear.outputs, linear.inputs, linear.bias)
-    panels = Storage(Kernels.packedCount(columns: linear.outputs, depth: linear.inputs))
-    rrcm_pack_bf16(linear.outputs, linear.inputs, linear.weight, panels.base)
-  }
-}
-
 /// A row-major [rows, columns] matrix of bfloat16 numbers.
 struct BF16Matrix {
   var base: UnsafeMutablePointer<BFloat16Bits>
@@ -25,18 +11,18 @@ struct BF16Matrix {
 
 extension Kernels {
   /// c = base + bias + a·Wᵀ in float32. `base` may be c.
-  func product(rows: Int, _ a: BF16Matrix, _ w: BF16Linear, into c: Matrix, base: Matrix? = nil) {
+  func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into c: Matrix, base: Matrix? = nil) {
     run(
       rrcm_product_bf16(
-        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.panels.base, c: c.base,
+        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: c.base,
         active: nil, c_row: c.row, base: base?.base, base_row: base?.row ?? 0, bias: w.bias))
   }
 
   /// y = GELU(bias + a·Wᵀ), rounded to bfloat16.
-  func activeProduct(rows: Int, _ a: BF16Matrix, _ w: BF16Linear, into y: BF16Matrix) {
+  func activeProduct(rows: Int, _ a: BF16Matrix, _ w: Linear, into y: BF16Matrix) {
     run(
       rrcm_product_bf16(
-        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.panels.base, c: nil,
+        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: nil,
         active: y.base, c_row: y.row, base: nil, base_row: 0, bias: w.bias))
   }
 

@@ -2,7 +2,7 @@ internal import Compute
 internal import Models
 internal import Tensors
 
-/// A network's tensors in one block of memory, in the order of their layout.
+/// Tensors of a network in one block of memory, in the order of their layout.
 ///
 /// Parameters, gradients and optimizer moments are stores of one layout, so one offset finds a tensor in all of them.
 final class ParameterStore {
@@ -17,10 +17,10 @@ final class ParameterStore {
   let buffer: Buffer
 
   /// All zero.
-  init(_ layout: ParameterLayout) {
+  init(_ entries: [ParameterLayout.Entry]) {
     var places: [Place] = []
     var offset = 0
-    for entry in layout.entries {
+    for entry in entries {
       let count = entry.shape.reduce(1, *)
       places.append(Place(entry: entry, offset: offset, count: count))
       offset += (count + 15) / 16 * 16
@@ -49,25 +49,27 @@ final class ParameterStore {
 
   /// Copies every tensor of the layout from `state`, where it is called `prefix` + name; others there are ignored.
   /// - Throws: `ComputeError` listing each tensor that is missing or of another shape.
-  func load(_ state: StateDict, prefix: String = "", parametersOnly: Bool = false) throws {
+  func load(_ state: any TensorSource, prefix: String = "", parametersOnly: Bool = false) throws {
     let wanted = places.filter { !parametersOnly || $0.entry.isParameter }
-    let problems = wanted.compactMap { place -> String? in
-      let name = prefix + place.entry.name
-      guard let tensor = state[name] else { return "\(name) is missing (shape \(place.entry.shape))" }
-      guard tensor.shape == place.entry.shape else {
-        return "\(name) has shape \(tensor.shape), not \(place.entry.shape)"
+    try Self.require(wanted.map(\.entry), in: state, prefix: prefix)
+    for place in wanted {
+      state[prefix + place.entry.name]!.values.withUnsafeBufferPointer { values in
+        pointer(place).update(from: values.baseAddress!, count: place.count)
       }
-      return nil
+    }
+  }
+
+  /// - Throws: `ComputeError` listing each tensor that is missing or of another shape.
+  static func require(_ entries: [ParameterLayout.Entry], in state: any TensorSource, prefix: String = "") throws {
+    let problems = entries.compactMap { entry -> String? in
+      let name = prefix + entry.name
+      guard let shape = state.shape(of: name) else { return "\(name) is missing (shape \(entry.shape))" }
+      return shape == entry.shape ? nil : "\(name) has shape \(shape), not \(entry.shape)"
     }
     guard problems.isEmpty else {
       throw ComputeError(
         "the tensors do not fit the configuration: " + problems.joined(separator: "; ")
           + ". Check the checkpoint and model.* of its configuration.")
-    }
-    for place in wanted {
-      state[prefix + place.entry.name]!.values.withUnsafeBufferPointer { values in
-        pointer(place).update(from: values.baseAddress!, count: place.count)
-      }
     }
   }
 

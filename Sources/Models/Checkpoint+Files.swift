@@ -33,14 +33,7 @@ extension Checkpoint {
   /// - Parameter open: gives the bytes of a digest.
   /// - Throws: what `open` throws, and `FormatError` where the files are not a checkpoint.
   package static func load(_ digest: SHA256, open: (SHA256) throws -> Bytes) throws -> Checkpoint {
-    let place = "checkpoint \(digest)"
-    let manifest = try Manifest(parsing: open(digest), kind: format, file: place)
-    guard let model = manifest.files[modelName], let configuration = manifest.files[configurationName] else {
-      throw FormatError(
-        file: place, field: "files", value: "\(manifest.files.keys.sorted())",
-        remedy: "\(modelName) and \(configurationName) were expected")
-    }
-    return try Checkpoint(model: open(model), configuration: open(configuration), place: place)
+    try Checkpoint(CheckpointFile.load(digest, open: open))
   }
 
   /// Reads `model.safetensors` and `config.json` in `folder`.
@@ -49,28 +42,17 @@ extension Checkpoint {
   ///   type or shape, all named at once.
   package static func read(folder: String) throws(FormatError) -> Checkpoint {
     try Checkpoint(
-      model: Bytes(contentsOf: "\(folder)/\(modelName)"),
-      configuration: Bytes(contentsOf: "\(folder)/\(configurationName)"), place: folder)
+      CheckpointFile(
+        model: Bytes(contentsOf: "\(folder)/\(modelName)"),
+        configuration: Bytes(contentsOf: "\(folder)/\(configurationName)"), place: folder))
   }
 
-  private init(model: Bytes, configuration: Bytes, place: String) throws(FormatError) {
-    let description = try CheckpointDescription(parsing: configuration, file: "\(place)/\(Self.configurationName)")
-    let path = "\(place)/\(Self.modelName)"
-    let file = try SafetensorsFile(parsing: model, file: path)
-    let layout = ParameterLayout(description.configuration)
-    let tensors = Dictionary(
-      uniqueKeysWithValues: file.entries.map { ($0.name, (type: $0.tensor.type, shape: $0.tensor.shape)) })
-    try Self.require(layout.problems(in: tensors), file: path)
-    var state = StateDict()
-    for entry in layout.entries {
-      let raw = file[entry.name]!
-      // Before rounding to float32, which would hide a value that is slightly too large.
-      if entry.isCounter { try Self.require(counter: raw.doubles()[0], entry.name, file: path) }
-      state[entry.name] = raw.tensor()
-    }
+  /// Everything that `file` holds, in memory.
+  package init(_ file: CheckpointFile) throws(FormatError) {
+    let layout = ParameterLayout(file.configuration)
     try self.init(
-      kind: description.kind, configuration: description.configuration, state: state,
-      provenance: description.provenance)
+      kind: file.kind, configuration: file.configuration,
+      state: StateDict(layout.entries.map { ($0.name, file[$0.name]!) }), provenance: file.provenance)
   }
 
   private var modelFile: SafetensorsFile {

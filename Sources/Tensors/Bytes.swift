@@ -70,6 +70,19 @@ package struct Bytes: Sendable {
     }
   }
 
+  /// Lets go of the memory that reading a mapped file has filled; reading again fills it anew. For big files read once.
+  package func releasePages() {
+    guard case .mapping = storage else { return }
+    withUnsafeBytes { part in
+      guard let base = part.baseAddress else { return }
+      let page = UInt(getpagesize())
+      let (first, end) = (
+        (UInt(bitPattern: base) + page - 1) / page * page, (UInt(bitPattern: base) + UInt(part.count)) / page * page
+      )
+      if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
+    }
+  }
+
   /// A copy as an array.
   package var array: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
 }

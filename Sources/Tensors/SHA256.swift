@@ -20,7 +20,13 @@ package struct SHA256: Sendable, Hashable {
 
   /// The digest of `bytes`.
   package init(hashing bytes: Bytes) {
-    self = bytes.withUnsafeBytes { SHA256(hashing: $0) }
+    let accumulator = Accumulator()
+    for start in stride(from: 0, to: bytes.count, by: 1 << 22) {
+      let part = bytes.slice(start..<min(start + 1 << 22, bytes.count))
+      part.withUnsafeBytes { accumulator.update($0) }
+      part.releasePages()
+    }
+    self = accumulator.finish()
   }
 
   /// The digest written as 64 hexadecimal digits of either case; nil for any other text.

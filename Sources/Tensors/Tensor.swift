@@ -22,8 +22,16 @@ package struct Tensor: Sendable, Equatable {
   package var count: Int { values.count }
 }
 
+/// Where tensors come from by name: a `StateDict` in memory, or a file that is read as they are asked for.
+package protocol TensorSource {
+  /// The tensor, nil where there is none of that name.
+  subscript(name: String) -> Tensor? { get }
+  /// Its shape, without reading its values.
+  func shape(of name: String) -> [Int]?
+}
+
 /// Named tensors in a stable order: a network's parameters and buffers, or an optimizer's moments.
-package struct StateDict: Sendable, Equatable {
+package struct StateDict: TensorSource, Sendable, Equatable {
   /// Names in insertion order.
   package private(set) var names: [String] = []
   private var tensors: [String: Tensor] = [:]
@@ -45,6 +53,8 @@ package struct StateDict: Sendable, Equatable {
       tensors[name] = newValue
     }
   }
+
+  package func shape(of name: String) -> [Int]? { tensors[name]?.shape }
 
   package var count: Int { names.count }
 

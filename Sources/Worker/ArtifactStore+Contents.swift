@@ -13,6 +13,11 @@ extension ArtifactStore {
     try Checkpoint.load(Self.parse(digest), open: read)
   }
 
+  /// The checkpoint named `digest`, whose tensors are read when they are asked for.
+  package func checkpointFile(_ digest: String) throws -> CheckpointFile {
+    try CheckpointFile.load(Self.parse(digest), open: read)
+  }
+
   /// Stores a checkpoint. Returns its digest.
   @discardableResult
   package func put(_ checkpoint: Checkpoint) throws -> String {

@@ -82,10 +82,10 @@ package actor ComputeEngine {
 
   private func classifier(_ digest: String) throws -> any Classifier {
     if let loaded = classifiers[digest] { return loaded }
-    let checkpoint = try artifacts.checkpoint(digest)
+    let checkpoint = try artifacts.checkpointFile(digest)
     // One network at a time: big ones fill memory, and a worker stays with a run until it is done.
     classifiers.removeAll()
-    let classifier = try device.makeClassifier(checkpoint.configuration, state: checkpoint.state, batch: batch)
+    let classifier = try device.makeClassifier(checkpoint.configuration, state: checkpoint, batch: batch)
     classifiers[digest] = classifier
     return classifier
   }

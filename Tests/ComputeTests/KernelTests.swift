@@ -22,7 +22,8 @@ struct KernelTests {
     for i in stride(from: 0, to: rows * depth, by: 7) { a.base[i] *= 0x1p-125 }
     for i in stride(from: 0, to: columns * depth, by: 5) { w.base[i] *= 0x1p-125 }
     func rounded(_ x: Float) -> Double { Double(Float(bitPattern: bf16Bits(x) << 16)) }
-    let linear = BF16Linear(Linear(outputs: columns, inputs: depth, weight: w.base, bias: bias.base))
+    let linear = Linear(outputs: columns, inputs: depth, weight: nil, bias: bias.base, precision: .bf16)
+    linear.pack(w.base)
     var (sums, actives): ([[UInt32]], [[UInt16]]) = ([], [])
     for kernels in Kernels.available {
       let factors = Storage<BFloat16Bits>(rows * depth)
@@ -54,7 +55,7 @@ struct KernelTests {
     let w = buffer(columns * depth, seed: 2)
     let (base, bias) = (buffer(rows * columns, seed: 3), buffer(columns, seed: 4))
     let linear = Linear(outputs: columns, inputs: depth, weight: w.base, bias: nil)
-    linear.pack()
+    linear.pack(w.base)
     // The same operands stored the other way round.
     let turned = Buffer(rows * depth)
     for i in 0..<rows { for k in 0..<depth { turned.base[k * rows + i] = a.base[i * depth + k] } }
@@ -138,7 +139,7 @@ struct KernelTests {
       let (gain, bias) = (buffer(width, seed: 2), buffer(width, seed: 3))
       let weight = buffer(2 * width * width, seed: 4)
       let packed = Linear(outputs: 2 * width, inputs: width, weight: weight.base, bias: nil)
-      packed.pack()
+      packed.pack(weight.base)
       let (normal, hidden) = (Buffer(tokens * width), Buffer(tokens * 2 * width))
       let norm = Affine(gain: gain.base, bias: bias.base)
       kernels.layerNorm(rows: tokens, width: width, x.matrix(width), norm, into: normal.matrix(width))
