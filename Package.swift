@@ -132,7 +132,7 @@ let package = Package(
     tests("RunFileTests", ["RunFile", "Noise", "Training", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport", logging]),
     tests("SchemaTests", ["Database", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
-    tests("DeployTests", ["TestSupport"]),
+    tests("DeployTests", ["Database", "TestSupport", .product(name: "Yams", package: "Yams")]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
