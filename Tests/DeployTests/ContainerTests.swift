@@ -78,9 +78,10 @@ import Yams
     let toolchain = #/^lib(swift|Foundation|_Foundation|dispatch|BlocksRuntime).*/#
     let containerfile = try Repository.text("deploy/container/Containerfile")
     for library in needed where library.wholeMatch(of: toolchain) == nil {
-      let owners = try Tool.run(["/usr/bin/dpkg", "-S", "*-linux-gnu/\(library)"]).output.split(separator: "\n").compactMap {
-        $0.split(separator: ":").first.map(String.init)
-      }
+      let owners = try Tool.run(["/usr/bin/dpkg", "-S", "*-linux-gnu/\(library)"]).output.split(separator: "\n")
+        .compactMap {
+          $0.split(separator: ":").first.map(String.init)
+        }
       let package = try #require(owners.first, "\(library) belongs to no package")
       let isBase = ["libc6", "libgcc-s1"].contains(package)
       #expect(isBase || containerfile.contains(" \(package) "), "\(library): \(package) is not in the Containerfile")
