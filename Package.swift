@@ -146,8 +146,8 @@ let package = Package(
     tests(
       "FleetTests",
       [
-        "CommandLine", "Worker", "Store", "Lifecycle", "Database", "Artifacts", "Datasets", "Models", "Training",
-        "ComputeCPU", "Compute", "Noise", "Tensors", "TestSupport",
+        "CommandLine", "Worker", "Store", "Lifecycle", "LocalFleet", "Migrations", "Database", "Artifacts", "Datasets",
+        "Models", "Training", "ComputeCPU", "Compute", "Noise", "Tensors", "TestSupport",
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Tensors
+package import Tensors
 
 /// A store at an http(s) address: the file of digest `ab12…` is `ADDRESS/ab/ab12…`.
 ///
@@ -41,6 +41,9 @@ package struct ArtifactRemote: Sendable {
       token: token, sizeLimit: limit, mode: 0o444)
     try Downloader(policy).fetch(download)
   }
+
+  /// Whether it has a file of this digest; the content is not looked at.
+  package func has(_ digest: SHA256) throws(ArtifactError) -> Bool { try size(of: digest, policy) != nil }
 
   /// Its size in bytes; nil when it is not there.
   private func size(of digest: SHA256, _ policy: TransferPolicy) throws(ArtifactError) -> Int64? {

@@ -63,17 +63,28 @@ struct Context {
   ///
   /// - Parameter shouldStop: ends a transfer that is under way.
   func artifacts(shouldStop: @escaping @Sendable () -> Bool = { false }) throws -> ArtifactStore {
-    guard WebAddress.isAddress(storeLocation) else { return try ArtifactStore(directory: storeLocation) }
     var policy = TransferPolicy()
     policy.shouldStop = shouldStop
-    policy.authorities = value("RRCM_ARTIFACT_CA_FILE")
-    let remote = try ArtifactRemote(storeLocation, token: ArtifactToken.read(environment: environment), policy: policy)
+    guard let remote = try remote(policy) else { return try ArtifactStore(directory: storeLocation) }
     let gigabytes = value("RRCM_CACHE_GB") ?? "20"
     guard let limit = Double(gigabytes), limit > 0, limit <= 1e6 else {
       throw ArtifactError(
         code: .badRequest, message: "RRCM_CACHE_GB is \(gigabytes); it must be a number of gigabytes above 0")
     }
-    return try ArtifactStore(cache: value("RRCM_CACHE") ?? home + "/cache", limit: Int64(limit * 1e9), of: remote)
+    return try ArtifactStore(cache: storeDirectory, limit: Int64(limit * 1e9), of: remote)
+  }
+
+  /// The store behind an address; nil where it is a folder.
+  func remote(_ policy: TransferPolicy) throws -> ArtifactRemote? {
+    guard WebAddress.isAddress(storeLocation) else { return nil }
+    var policy = policy
+    policy.authorities = value("RRCM_ARTIFACT_CA_FILE")
+    return try ArtifactRemote(storeLocation, token: ArtifactToken.read(environment: environment), policy: policy)
+  }
+
+  /// Where files lie on this machine: the store's folder, or the cache of the one behind an address.
+  var storeDirectory: String {
+    WebAddress.isAddress(storeLocation) ? value("RRCM_CACHE") ?? home + "/cache" : storeLocation
   }
 
   /// The store as a folder of this machine, for serving it to others.

@@ -11,7 +11,7 @@ struct Status: AsyncParsableCommand, AnswersWithRows {
       rrcm status
       rrcm status --output json
 
-      Next: rrcm run list
+      Next: rrcm doctor
       """)
   static let layouts = [
     RowLayout(

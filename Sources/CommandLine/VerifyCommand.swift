@@ -15,7 +15,7 @@ struct Verify: AsyncParsableCommand {
         rrcm verify golden Tests/Fixtures/golden
         rrcm verify golden Tests/Fixtures/golden --threads 2
 
-        Next: rrcm run list
+        Next: rrcm doctor
         """)
     @Argument(help: "Folder of golden files.")
     var directory: String

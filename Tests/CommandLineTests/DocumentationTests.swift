@@ -88,6 +88,12 @@ import Testing
     #expect(Set(glossary) == columns)
   }
 
+  @Test("docs/operations.md says of every check of the doctor when it finds trouble")
+  func checks() throws {
+    let checks = try rows("docs/operations.md", "Symptom, look, do")
+    #expect(checks == Finding.Check.allCases.map(\.rawValue))
+  }
+
   @Test("docs/command-line.md has every exit code, and no other")
   func exitCodes() throws {
     let codes = try rows("docs/command-line.md", "Exit codes")
