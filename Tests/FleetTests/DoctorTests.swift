@@ -273,6 +273,31 @@ private let pgBouncer = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].first {
     }
   }
 
+  @Test("a store behind an address is asked, without fetching: down, another token, in order")
+  func remoteStore() async throws {
+    try await withFleet { fleet async throws in
+      let port = 20_000 + Int(getpid()) % 20_000
+      let folder = fleet.folder.path + "/store"
+      let away = [
+        "RRCM_STORE": "http://127.0.0.1:\(port)", "RRCM_ARTIFACT_TOKEN": String(repeating: "t", count: 64),
+        "RRCM_CACHE": fleet.folder.path + "/cache",
+      ]
+      func asked(_ more: [String: String] = [:]) async throws -> Answer {
+        try await ask(fleet.environment.merging(away) { $1 }.merging(more) { $1 })
+      }
+      let down = try await asked()
+      #expect(down.troubles == ["store"] && down.state(.files) == "skipped", "\(down.rows)")
+      #expect(down.remedy(.store).contains("--serve-artifacts"))
+      try fleet.start(
+        "coordinator", ["coordinator", "start", "--serve-artifacts", "127.0.0.1:\(port)"],
+        environment: away.merging(["RRCM_STORE": folder]) { $1 })
+      try await eventually("it serves") { try await asked().troubles.isEmpty }
+      let stranger = try await asked(["RRCM_ARTIFACT_TOKEN": String(repeating: "x", count: 64)])
+      #expect(stranger.troubles == ["store"] && stranger.field(.store, "cause").contains("token"), "\(stranger.rows)")
+      #expect(!FileManager.default.fileExists(atPath: fleet.folder.path + "/cache"))
+    }
+  }
+
   @Test(
     "a pooler in statement mode is told",
     .enabled(if: pgBouncer != nil, "skipped: no pgbouncer on this machine"))
