@@ -36,6 +36,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 3, name: "comments", up: text(PackageResources._003_comments_up_sql),
       down: text(PackageResources._003_comments_down_sql)),
+    Migration(
+      number: 4, name: "reports", up: text(PackageResources._004_reports_up_sql),
+      down: text(PackageResources._004_reports_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -243,31 +243,6 @@ COMMENT ON COLUMN rrcm.canary.recorded_at IS 'When it was recorded';
 
 COMMENT ON COLUMN rrcm.canary.trusted_at IS 'When a second worker agreed';
 
-CREATE TABLE rrcm.dataset_image (
-    dataset_digest text NOT NULL,
-    image_index integer NOT NULL,
-    split text NOT NULL,
-    label integer NOT NULL,
-    source text NOT NULL,
-    image_digest text NOT NULL,
-    CONSTRAINT dataset_image_index_not_negative CHECK ((image_index >= 0)),
-    CONSTRAINT dataset_image_label_not_negative CHECK ((label >= 0))
-);
-
-COMMENT ON TABLE rrcm.dataset_image IS 'One row per image of an image set';
-
-COMMENT ON COLUMN rrcm.dataset_image.dataset_digest IS 'Image set';
-
-COMMENT ON COLUMN rrcm.dataset_image.image_index IS 'Position in the image set; part of the noise counter';
-
-COMMENT ON COLUMN rrcm.dataset_image.split IS 'Fixed split the image belongs to, for example train or heldout';
-
-COMMENT ON COLUMN rrcm.dataset_image.label IS 'True class';
-
-COMMENT ON COLUMN rrcm.dataset_image.source IS 'File or row it came from';
-
-COMMENT ON COLUMN rrcm.dataset_image.image_digest IS 'SHA-256 of the image''s bytes [C, H, W]';
-
 CREATE TABLE rrcm.run (
     run_id bigint NOT NULL,
     kind rrcm.run_kind NOT NULL,
@@ -327,6 +302,84 @@ COMMENT ON COLUMN rrcm.run.created_at IS 'When it was submitted';
 COMMENT ON COLUMN rrcm.run.started_at IS 'When it was planned';
 
 COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
+
+CREATE VIEW rrcm.certificate_pair AS
+ SELECT a.run_id AS a_run_id,
+    b.run_id AS b_run_id,
+    ra.name AS a_name,
+    rb.name AS b_name,
+    a.sigma,
+    a.image_index,
+    a.label,
+    ca.predicted AS a_predicted,
+    cb.predicted AS b_predicted,
+    ca.correct AS a_correct,
+    cb.correct AS b_correct,
+    ca.radius AS a_radius,
+    cb.radius AS b_radius,
+    (COALESCE(cb.radius, (0)::double precision) - COALESCE(ca.radius, (0)::double precision)) AS radius_gain
+   FROM (((((rrcm.item a
+     JOIN rrcm.run ra ON ((ra.run_id = a.run_id)))
+     JOIN rrcm.certificate ca ON ((ca.item_id = a.item_id)))
+     JOIN rrcm.item b ON (((b.image_index = a.image_index) AND (b.sigma = a.sigma) AND (b.run_id <> a.run_id))))
+     JOIN rrcm.run rb ON (((rb.run_id = b.run_id) AND (rb.dataset_digest = ra.dataset_digest))))
+     JOIN rrcm.certificate cb ON ((cb.item_id = b.item_id)))
+  WHERE ((a.state = 'certified'::rrcm.item_state) AND (b.state = 'certified'::rrcm.item_state));
+
+COMMENT ON VIEW rrcm.certificate_pair IS 'Two runs of this fleet on the same image at the same sigma, both finished there; name both runs in WHERE';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_run_id IS 'One run';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_run_id IS 'The other run, on the same image set';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_name IS 'Name of run a';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_name IS 'Name of run b';
+
+COMMENT ON COLUMN rrcm.certificate_pair.sigma IS 'Noise level of both';
+
+COMMENT ON COLUMN rrcm.certificate_pair.image_index IS 'Image';
+
+COMMENT ON COLUMN rrcm.certificate_pair.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_predicted IS 'Class certified by a; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_predicted IS 'Class certified by b; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_correct IS 'Whether a certified the label';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_correct IS 'Whether b certified the label';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_radius IS 'Radius certified by a; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_radius IS 'Radius certified by b; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.radius_gain IS 'Radius of b less that of a, abstentions counting 0';
+
+CREATE TABLE rrcm.dataset_image (
+    dataset_digest text NOT NULL,
+    image_index integer NOT NULL,
+    split text NOT NULL,
+    label integer NOT NULL,
+    source text NOT NULL,
+    image_digest text NOT NULL,
+    CONSTRAINT dataset_image_index_not_negative CHECK ((image_index >= 0)),
+    CONSTRAINT dataset_image_label_not_negative CHECK ((label >= 0))
+);
+
+COMMENT ON TABLE rrcm.dataset_image IS 'One row per image of an image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.dataset_digest IS 'Image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_index IS 'Position in the image set; part of the noise counter';
+
+COMMENT ON COLUMN rrcm.dataset_image.split IS 'Fixed split the image belongs to, for example train or heldout';
+
+COMMENT ON COLUMN rrcm.dataset_image.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.dataset_image.source IS 'File or row it came from';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_digest IS 'SHA-256 of the image''s bytes [C, H, W]';
 
 CREATE VIEW rrcm.certificate_result AS
  SELECT i.run_id,
@@ -677,6 +730,157 @@ ALTER TABLE rrcm.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW rrcm.image_cost AS
+SELECT
+    NULL::bigint AS run_id,
+    NULL::text AS run_name,
+    NULL::bigint AS item_id,
+    NULL::numeric AS sigma,
+    NULL::integer AS image_index,
+    NULL::rrcm.item_state AS state,
+    NULL::bigint AS chunks,
+    NULL::bigint AS samples,
+    NULL::double precision AS compute_seconds,
+    NULL::double precision AS samples_per_second,
+    NULL::bigint AS workers,
+    NULL::double precision AS elapsed_seconds;
+
+COMMENT ON VIEW rrcm.image_cost IS 'What one item has cost so far: samples drawn and compute time, by all workers together';
+
+COMMENT ON COLUMN rrcm.image_cost.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.image_cost.run_name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.image_cost.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.image_cost.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.image_cost.image_index IS 'Image';
+
+COMMENT ON COLUMN rrcm.image_cost.state IS 'State of the item';
+
+COMMENT ON COLUMN rrcm.image_cost.chunks IS 'Chunks with stored votes';
+
+COMMENT ON COLUMN rrcm.image_cost.samples IS 'Noise samples in them, selection included';
+
+COMMENT ON COLUMN rrcm.image_cost.compute_seconds IS 'Time the workers computed on them';
+
+COMMENT ON COLUMN rrcm.image_cost.samples_per_second IS 'Samples per second of that time, of one worker';
+
+COMMENT ON COLUMN rrcm.image_cost.workers IS 'Workers that computed any of them';
+
+COMMENT ON COLUMN rrcm.image_cost.elapsed_seconds IS 'From the first stored chunk to the last';
+
+CREATE TABLE rrcm.imported_certificate (
+    import_id bigint NOT NULL,
+    sigma numeric NOT NULL,
+    row_number integer NOT NULL,
+    image_index integer,
+    label integer NOT NULL,
+    predicted integer,
+    radius double precision,
+    n_a integer,
+    stated_correct boolean,
+    seconds double precision,
+    correct boolean GENERATED ALWAYS AS ((NOT (predicted IS DISTINCT FROM label))) STORED,
+    CONSTRAINT imported_certificate_abstains_without_radius CHECK (((predicted IS NULL) = (radius IS NULL))),
+    CONSTRAINT imported_certificate_label_not_negative CHECK (((label >= 0) AND ((predicted IS NULL) OR (predicted >= 0)))),
+    CONSTRAINT imported_certificate_radius_not_negative CHECK (((radius IS NULL) OR (radius >= (0)::double precision)))
+);
+
+COMMENT ON TABLE rrcm.imported_certificate IS 'One row of an imported log. No votes belong to it: it cannot be recomputed and is never counted with this fleet''s certificates';
+
+COMMENT ON COLUMN rrcm.imported_certificate.import_id IS 'Imported run';
+
+COMMENT ON COLUMN rrcm.imported_certificate.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.imported_certificate.row_number IS 'Place in the log, from 0';
+
+COMMENT ON COLUMN rrcm.imported_certificate.image_index IS 'Image index as the log has it; null in logs without';
+
+COMMENT ON COLUMN rrcm.imported_certificate.label IS 'True class, as the log has it';
+
+COMMENT ON COLUMN rrcm.imported_certificate.predicted IS 'Certified class; null when abstained';
+
+COMMENT ON COLUMN rrcm.imported_certificate.radius IS 'Radius, as printed unless the log held the full one; null when abstained';
+
+COMMENT ON COLUMN rrcm.imported_certificate.n_a IS 'Votes for the top class where the log held them; never checked';
+
+COMMENT ON COLUMN rrcm.imported_certificate.stated_correct IS 'The log''s own correct column; for comparison only';
+
+COMMENT ON COLUMN rrcm.imported_certificate.seconds IS 'The log''s time for the image';
+
+COMMENT ON COLUMN rrcm.imported_certificate.correct IS 'Recomputed: predicted equals label';
+
+CREATE TABLE rrcm.imported_log (
+    import_id bigint NOT NULL,
+    sigma numeric NOT NULL,
+    n integer NOT NULL,
+    alpha double precision NOT NULL,
+    row_count integer NOT NULL,
+    has_indices boolean NOT NULL,
+    has_full_radii boolean NOT NULL,
+    files text[] NOT NULL,
+    file_digests text[] NOT NULL,
+    notes text[] DEFAULT '{}'::text[] NOT NULL,
+    imported_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT imported_log_alpha_is_probability CHECK (((alpha > (0)::double precision) AND (alpha <= (0.5)::double precision))),
+    CONSTRAINT imported_log_digest_per_file CHECK (((cardinality(files) > 0) AND (cardinality(files) = cardinality(file_digests)))),
+    CONSTRAINT imported_log_draws_positive CHECK ((n > 0)),
+    CONSTRAINT imported_log_has_rows CHECK ((row_count > 0)),
+    CONSTRAINT imported_log_sigma_positive CHECK ((sigma > (0)::numeric))
+);
+
+COMMENT ON TABLE rrcm.imported_log IS 'One noise level of an imported run: the log it was read from and what was stated about it';
+
+COMMENT ON COLUMN rrcm.imported_log.import_id IS 'Imported run';
+
+COMMENT ON COLUMN rrcm.imported_log.sigma IS 'Noise level in the [0, 1] pixel range, as stated at import';
+
+COMMENT ON COLUMN rrcm.imported_log.n IS 'Estimation draws, as stated at import; logs do not hold them';
+
+COMMENT ON COLUMN rrcm.imported_log.alpha IS 'Failure probability of one certificate, as stated at import';
+
+COMMENT ON COLUMN rrcm.imported_log.row_count IS 'Rows of the log: the denominator of every share';
+
+COMMENT ON COLUMN rrcm.imported_log.has_indices IS 'Whether the log names its images';
+
+COMMENT ON COLUMN rrcm.imported_log.has_full_radii IS 'False when radii are as printed: rounded to nearest, some above the certified ones';
+
+COMMENT ON COLUMN rrcm.imported_log.files IS 'Names of the files it was read from, in order';
+
+COMMENT ON COLUMN rrcm.imported_log.file_digests IS 'SHA-256 of each of those files';
+
+COMMENT ON COLUMN rrcm.imported_log.notes IS 'What the reader found: a cut last line, a correct column that is not label = predict, …';
+
+COMMENT ON COLUMN rrcm.imported_log.imported_at IS 'When it was imported';
+
+CREATE TABLE rrcm.imported_run (
+    import_id bigint NOT NULL,
+    name text NOT NULL,
+    source text NOT NULL,
+    imported_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE rrcm.imported_run IS 'Certification results computed elsewhere, by name; this fleet neither computed nor can recompute them';
+
+COMMENT ON COLUMN rrcm.imported_run.import_id IS 'Number of the imported run';
+
+COMMENT ON COLUMN rrcm.imported_run.name IS 'What reports call it';
+
+COMMENT ON COLUMN rrcm.imported_run.source IS 'Where it comes from, in words: repository, paper, machine';
+
+COMMENT ON COLUMN rrcm.imported_run.imported_at IS 'When its first log was imported';
+
+ALTER TABLE rrcm.imported_run ALTER COLUMN import_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.imported_run_import_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE rrcm.item ALTER COLUMN item_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.item_item_id_seq
     START WITH 1
@@ -899,6 +1103,260 @@ COMMENT ON COLUMN rrcm.queue_depth.oldest_seconds IS 'Seconds since the run was 
 
 COMMENT ON COLUMN rrcm.queue_depth.stranded IS 'True when no live worker has shown to compute one of its numerics ids';
 
+CREATE VIEW rrcm.report_level AS
+ SELECT 'fleet'::text AS origin,
+    r.run_id AS origin_id,
+    r.name,
+    s.sigma,
+    c.sampler,
+    c.n0,
+    c.n,
+    c.alpha,
+    cardinality(r.image_indices) AS images,
+    t.finished,
+    t.held,
+    t.abstained,
+    t.correct,
+    ((t.finished - t.abstained) - t.correct) AS wrong,
+    (t.radius_sum / (cardinality(r.image_indices))::double precision) AS acr_low,
+        CASE
+            WHEN (t.finished = cardinality(r.image_indices)) THEN (t.radius_sum / (cardinality(r.image_indices))::double precision)
+            ELSE NULL::double precision
+        END AS acr,
+    t.largest_radius,
+    t.seconds,
+    (t.seconds / (NULLIF(t.finished, 0))::double precision) AS seconds_per_image
+   FROM (((rrcm.run r
+     JOIN rrcm.certification c USING (run_id))
+     JOIN rrcm.certification_sigma s USING (run_id))
+     CROSS JOIN LATERAL ( SELECT count(k.item_id) AS finished,
+            count(*) FILTER (WHERE (i.state = 'held'::rrcm.item_state)) AS held,
+            count(*) FILTER (WHERE k.abstained) AS abstained,
+            count(*) FILTER (WHERE k.correct) AS correct,
+            COALESCE(sum(k.radius) FILTER (WHERE k.correct), (0)::double precision) AS radius_sum,
+            max(k.radius) AS largest_radius,
+            sum(k.compute_seconds) AS seconds
+           FROM (rrcm.item i
+             LEFT JOIN rrcm.certificate k ON (((k.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
+          WHERE ((i.run_id = r.run_id) AND (i.sigma = s.sigma))) t)
+UNION ALL
+ SELECT 'imported'::text AS origin,
+    l.import_id AS origin_id,
+    r.name,
+    l.sigma,
+    NULL::text AS sampler,
+    NULL::integer AS n0,
+    l.n,
+    l.alpha,
+    l.row_count AS images,
+    t.finished,
+    0 AS held,
+    t.abstained,
+    t.correct,
+    ((t.finished - t.abstained) - t.correct) AS wrong,
+    (t.radius_sum / (l.row_count)::double precision) AS acr_low,
+    (t.radius_sum / (l.row_count)::double precision) AS acr,
+    t.largest_radius,
+    t.seconds,
+    (t.seconds / (NULLIF(t.timed, 0))::double precision) AS seconds_per_image
+   FROM ((rrcm.imported_log l
+     JOIN rrcm.imported_run r USING (import_id))
+     CROSS JOIN LATERAL ( SELECT count(*) AS finished,
+            count(x.seconds) AS timed,
+            count(*) FILTER (WHERE (x.predicted IS NULL)) AS abstained,
+            count(*) FILTER (WHERE x.correct) AS correct,
+            COALESCE(sum(x.radius) FILTER (WHERE x.correct), (0)::double precision) AS radius_sum,
+            max(x.radius) AS largest_radius,
+            sum(x.seconds) AS seconds
+           FROM rrcm.imported_certificate x
+          WHERE ((x.import_id = l.import_id) AND (x.sigma = l.sigma))) t);
+
+COMMENT ON VIEW rrcm.report_level IS 'One row per run and sigma, own and imported: images, finished, abstained, correct, wrong, average certified radius, time';
+
+COMMENT ON COLUMN rrcm.report_level.origin IS 'fleet: computed here, recomputable; imported: read from a log';
+
+COMMENT ON COLUMN rrcm.report_level.origin_id IS 'run_id of an own run, import_id of an imported one; unique with origin only';
+
+COMMENT ON COLUMN rrcm.report_level.name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.report_level.sigma IS 'Noise level in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.report_level.sampler IS 'grid, or gaussian (sound in real arithmetic only); null when imported';
+
+COMMENT ON COLUMN rrcm.report_level.n0 IS 'Selection draws; null when imported';
+
+COMMENT ON COLUMN rrcm.report_level.n IS 'Estimation draws; of imported logs as stated';
+
+COMMENT ON COLUMN rrcm.report_level.alpha IS 'Failure probability of one certificate; of imported logs as stated';
+
+COMMENT ON COLUMN rrcm.report_level.images IS 'Images of the run, or rows of the log: the denominator of every share';
+
+COMMENT ON COLUMN rrcm.report_level.finished IS 'Those with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.report_level.held IS 'Those held because votes disagree; unfinished';
+
+COMMENT ON COLUMN rrcm.report_level.abstained IS 'Those where nothing was certified';
+
+COMMENT ON COLUMN rrcm.report_level.correct IS 'Those certified for their label';
+
+COMMENT ON COLUMN rrcm.report_level.wrong IS 'Those certified for another class';
+
+COMMENT ON COLUMN rrcm.report_level.acr_low IS 'Average certified radius over all images; wrong, abstained and unfinished ones count 0';
+
+COMMENT ON COLUMN rrcm.report_level.acr IS 'The same; null until every image is finished';
+
+COMMENT ON COLUMN rrcm.report_level.largest_radius IS 'Largest radius certified, correct or not';
+
+COMMENT ON COLUMN rrcm.report_level.seconds IS 'Compute time of the finished images together';
+
+COMMENT ON COLUMN rrcm.report_level.seconds_per_image IS 'Compute time per finished image';
+
+CREATE VIEW rrcm.report_result AS
+ SELECT 'fleet'::text AS origin,
+    i.run_id AS origin_id,
+    r.name,
+    i.sigma,
+    i.image_index,
+    i.label,
+    (i.state)::text AS state,
+    c.predicted,
+    c.radius,
+    c.abstained,
+    c.correct,
+    c.n_a,
+    c.n,
+    c.alpha,
+    c.p_lower,
+    c.compute_seconds AS seconds
+   FROM ((rrcm.item i
+     JOIN rrcm.run r USING (run_id))
+     LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
+UNION ALL
+ SELECT 'imported'::text AS origin,
+    x.import_id AS origin_id,
+    r.name,
+    x.sigma,
+    COALESCE(x.image_index, x.row_number) AS image_index,
+    x.label,
+    'imported'::text AS state,
+    x.predicted,
+    x.radius,
+    (x.predicted IS NULL) AS abstained,
+    x.correct,
+    x.n_a,
+    l.n,
+    l.alpha,
+    NULL::double precision AS p_lower,
+    x.seconds
+   FROM ((rrcm.imported_certificate x
+     JOIN rrcm.imported_log l USING (import_id, sigma))
+     JOIN rrcm.imported_run r USING (import_id));
+
+COMMENT ON VIEW rrcm.report_result IS 'One row per image and sigma, of own runs (origin fleet) and imported logs (origin imported), which carry no votes';
+
+COMMENT ON COLUMN rrcm.report_result.origin IS 'fleet: computed here, recomputable; imported: read from a log';
+
+COMMENT ON COLUMN rrcm.report_result.origin_id IS 'run_id of an own run, import_id of an imported one; unique with origin only';
+
+COMMENT ON COLUMN rrcm.report_result.name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.report_result.sigma IS 'Noise level in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.report_result.image_index IS 'Image; the row''s place in an imported log without indices';
+
+COMMENT ON COLUMN rrcm.report_result.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.report_result.state IS 'State of the item; imported';
+
+COMMENT ON COLUMN rrcm.report_result.predicted IS 'Certified class; null when abstained or unfinished';
+
+COMMENT ON COLUMN rrcm.report_result.radius IS 'Certified L2 radius; null when abstained or unfinished; of imported logs often as printed';
+
+COMMENT ON COLUMN rrcm.report_result.abstained IS 'True when nothing was certified; null while unfinished';
+
+COMMENT ON COLUMN rrcm.report_result.correct IS 'Certified class equals the label; null while unfinished';
+
+COMMENT ON COLUMN rrcm.report_result.n_a IS 'Estimation votes for the top class';
+
+COMMENT ON COLUMN rrcm.report_result.n IS 'Estimation draws; of imported logs as stated';
+
+COMMENT ON COLUMN rrcm.report_result.alpha IS 'Failure probability of this one certificate; of imported logs as stated';
+
+COMMENT ON COLUMN rrcm.report_result.p_lower IS 'Lower bound of the top class''s probability; null when imported';
+
+COMMENT ON COLUMN rrcm.report_result.seconds IS 'Compute time of the image; of imported logs as they say';
+
+CREATE VIEW rrcm.report_accuracy AS
+ SELECT l.origin,
+    l.origin_id,
+    l.name,
+    l.sigma,
+    (((step.step)::numeric / 20.0))::numeric(8,2) AS r,
+    l.images,
+    l.finished,
+    hits.certified,
+    ((hits.certified)::double precision / (l.images)::double precision) AS accuracy_low,
+    ((((hits.certified + l.images) - l.finished))::double precision / (l.images)::double precision) AS accuracy_high
+   FROM ((rrcm.report_level l
+     CROSS JOIN LATERAL generate_series(0, ((ceil(((20)::double precision * COALESCE(l.largest_radius, (0)::double precision))))::integer + 1)) step(step))
+     CROSS JOIN LATERAL ( SELECT count(*) AS certified
+           FROM rrcm.report_result x
+          WHERE ((x.origin = l.origin) AND (x.origin_id = l.origin_id) AND (x.sigma = l.sigma) AND x.correct AND (x.radius >= (((step.step)::numeric / 20.0))::double precision))) hits);
+
+COMMENT ON VIEW rrcm.report_accuracy IS 'Certified accuracy at r = 0, 0.05, 0.10, … per run and sigma, own and imported; an interval while images are unfinished';
+
+COMMENT ON COLUMN rrcm.report_accuracy.origin IS 'fleet: computed here, recomputable; imported: read from a log';
+
+COMMENT ON COLUMN rrcm.report_accuracy.origin_id IS 'run_id of an own run, import_id of an imported one; unique with origin only';
+
+COMMENT ON COLUMN rrcm.report_accuracy.name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.report_accuracy.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.report_accuracy.r IS 'L2 radius';
+
+COMMENT ON COLUMN rrcm.report_accuracy.images IS 'Images of the run, or rows of the log: the denominator';
+
+COMMENT ON COLUMN rrcm.report_accuracy.finished IS 'Those with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.report_accuracy.certified IS 'Those correct and certified at r or more';
+
+COMMENT ON COLUMN rrcm.report_accuracy.accuracy_low IS 'Share of all images, unfinished counted wrong';
+
+COMMENT ON COLUMN rrcm.report_accuracy.accuracy_high IS 'Share of all images, unfinished counted right';
+
+CREATE VIEW rrcm.report_histogram AS
+ SELECT x.origin,
+    x.origin_id,
+    x.name,
+    x.sigma,
+    (((bin.step)::numeric / 20.0))::numeric(8,2) AS radius_from,
+    ((((bin.step + 1))::numeric / 20.0))::numeric(8,2) AS radius_below,
+    count(*) FILTER (WHERE x.correct) AS correct,
+    count(*) FILTER (WHERE (NOT x.correct)) AS wrong
+   FROM (rrcm.report_result x
+     CROSS JOIN LATERAL ( SELECT ((floor(((20)::double precision * x.radius)))::integer - ((x.radius < (((floor(((20)::double precision * x.radius)))::numeric / (20)::numeric))::double precision))::integer) AS step) bin)
+  WHERE (x.radius IS NOT NULL)
+  GROUP BY x.origin, x.origin_id, x.name, x.sigma, bin.step;
+
+COMMENT ON VIEW rrcm.report_histogram IS 'How many images were certified with a radius in [radius_from, radius_below), in steps of 0.05; empty steps have no row';
+
+COMMENT ON COLUMN rrcm.report_histogram.origin IS 'fleet: computed here, recomputable; imported: read from a log';
+
+COMMENT ON COLUMN rrcm.report_histogram.origin_id IS 'run_id of an own run, import_id of an imported one; unique with origin only';
+
+COMMENT ON COLUMN rrcm.report_histogram.name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.report_histogram.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.report_histogram.radius_from IS 'Least radius of the step';
+
+COMMENT ON COLUMN rrcm.report_histogram.radius_below IS 'Least radius of the next step';
+
+COMMENT ON COLUMN rrcm.report_histogram.correct IS 'Images certified for their label';
+
+COMMENT ON COLUMN rrcm.report_histogram.wrong IS 'Images certified for another class';
+
 CREATE VIEW rrcm.run_progress AS
  SELECT r.run_id,
     r.name,
@@ -1008,6 +1466,26 @@ COMMENT ON COLUMN rrcm.schema_migration.checksum IS 'SHA-256 of the text that wa
 
 COMMENT ON COLUMN rrcm.schema_migration.applied_at IS 'When it was applied';
 
+CREATE VIEW rrcm.similar_run AS
+ SELECT this.run_id,
+    other.run_id AS other_run_id,
+    other.name AS other_name,
+    a.sigma
+   FROM (((rrcm.run this
+     JOIN rrcm.run other ON (((other.checkpoint_digest = this.checkpoint_digest) AND (other.dataset_digest = this.dataset_digest) AND (other.image_indices = this.image_indices) AND (other.run_id <> this.run_id))))
+     JOIN rrcm.certification_sigma a ON ((a.run_id = this.run_id)))
+     JOIN rrcm.certification_sigma b ON (((b.run_id = other.run_id) AND (b.sigma = a.sigma))));
+
+COMMENT ON VIEW rrcm.similar_run IS 'Other certification runs of the same checkpoint on the same images at the same sigma: choosing among them afterwards voids alpha';
+
+COMMENT ON COLUMN rrcm.similar_run.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.similar_run.other_run_id IS 'Run that is like it';
+
+COMMENT ON COLUMN rrcm.similar_run.other_name IS 'Its name';
+
+COMMENT ON COLUMN rrcm.similar_run.sigma IS 'Noise level both certify at';
+
 CREATE VIEW rrcm.worker_health AS
 SELECT
     NULL::bigint AS worker_id,
@@ -1100,6 +1578,21 @@ ALTER TABLE ONLY rrcm.event
 ALTER TABLE ONLY rrcm.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
 
+ALTER TABLE ONLY rrcm.imported_certificate
+    ADD CONSTRAINT imported_certificate_image_once UNIQUE (import_id, sigma, image_index);
+
+ALTER TABLE ONLY rrcm.imported_certificate
+    ADD CONSTRAINT imported_certificate_pkey PRIMARY KEY (import_id, sigma, row_number);
+
+ALTER TABLE ONLY rrcm.imported_log
+    ADD CONSTRAINT imported_log_pkey PRIMARY KEY (import_id, sigma);
+
+ALTER TABLE ONLY rrcm.imported_run
+    ADD CONSTRAINT imported_run_name_unique UNIQUE (name);
+
+ALTER TABLE ONLY rrcm.imported_run
+    ADD CONSTRAINT imported_run_pkey PRIMARY KEY (import_id);
+
 ALTER TABLE ONLY rrcm.item
     ADD CONSTRAINT item_once_per_run UNIQUE (run_id, image_index, sigma);
 
@@ -1154,6 +1647,24 @@ CREATE INDEX run_name ON rrcm.run USING btree (name);
 
 CREATE INDEX run_unfinished ON rrcm.run USING btree (priority DESC, run_id) WHERE (finished_at IS NULL);
 
+CREATE OR REPLACE VIEW rrcm.image_cost AS
+ SELECT i.run_id,
+    r.name AS run_name,
+    i.item_id,
+    i.sigma,
+    i.image_index,
+    i.state,
+    count(*) AS chunks,
+    sum(k.samples) AS samples,
+    ((sum(k.compute_ms))::double precision / (1000)::double precision) AS compute_seconds,
+    (((1000 * sum(k.samples)))::double precision / (NULLIF(sum(k.compute_ms), (0)::double precision))::double precision) AS samples_per_second,
+    count(DISTINCT k.worker_id) AS workers,
+    (EXTRACT(epoch FROM (max(k.posted_at) - min(k.posted_at))))::double precision AS elapsed_seconds
+   FROM ((rrcm.item i
+     JOIN rrcm.run r USING (run_id))
+     JOIN rrcm.chunk_count k USING (item_id))
+  GROUP BY i.item_id, r.run_id;
+
 CREATE OR REPLACE VIEW rrcm.worker_health AS
  SELECT w.worker_id,
     w.name,
@@ -1174,6 +1685,8 @@ CREATE OR REPLACE VIEW rrcm.worker_health AS
   GROUP BY w.worker_id, j.run_id;
 
 CREATE TRIGGER chunk_count_append_only BEFORE UPDATE ON rrcm.chunk_count FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
+CREATE TRIGGER imported_certificate_append_only BEFORE UPDATE ON rrcm.imported_certificate FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
 
 ALTER TABLE ONLY rrcm.canary
     ADD CONSTRAINT canary_checkpoint_digest_fkey FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest) ON DELETE CASCADE;
@@ -1219,6 +1732,12 @@ ALTER TABLE ONLY rrcm.gap
 
 ALTER TABLE ONLY rrcm.gap
     ADD CONSTRAINT gap_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.imported_certificate
+    ADD CONSTRAINT imported_certificate_of_log FOREIGN KEY (import_id, sigma) REFERENCES rrcm.imported_log(import_id, sigma) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.imported_log
+    ADD CONSTRAINT imported_log_import_id_fkey FOREIGN KEY (import_id) REFERENCES rrcm.imported_run(import_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY rrcm.item
     ADD CONSTRAINT item_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
