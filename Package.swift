@@ -23,9 +23,12 @@ func room(
     swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource] = []
+) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: strict)
+    name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources,
+    swiftSettings: strict)
 }
 
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -135,7 +138,7 @@ let package = Package(
     tests("DeployTests", ["Database", "TestSupport", .product(name: "Yams", package: "Yams")]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
-    tests("ReportTests", ["Report", "Smoothing", "TestSupport"]),
+    tests("ReportTests", ["Report", "Smoothing", "TestSupport"], exclude: ["Golden"]),
     tests(
       "CoordinatorTests",
       [

@@ -1,21 +1,53 @@
-internal import Smoothing
+package import Smoothing
 
 /// Certificates as files other programs read. Byte-identical for identical certificates, the time column aside.
 package enum CertificateExport {
-  /// The table of the published logs (locuslab/smoothing): `idx label predict radius correct time`, tab separated,
-  /// abstentions with predict -1 and radius 0.0, radius with three significant digits to nearest.
+  /// Which columns a log has.
+  package enum Columns: String, Sendable, CaseIterable {
+    /// The six of ``cohen``, then `n_a`, `n` and `sigma`, the counts that give the full radius back, and `radius_full`:
+    /// up to 17 digits, rounded toward zero. All sigmas in one table.
+    case ours
+    /// `idx label predict radius correct time`, as locuslab/smoothing and its descendants print.
+    case cohen
+    /// `label predict radius correct time` without a header, as the rRCM authors' code prints.
+    case rrcm
+  }
+
+  /// How a log prints the time of an image.
+  package enum Time: String, Sendable, CaseIterable {
+    /// `0:00:13.736080`.
+    case clock
+    /// `13.7`.
+    case seconds
+  }
+
+  /// The table of the published logs: tab separated, abstentions with predict -1 and radius 0.0, radius with three
+  /// significant digits to nearest. Rows are ordered by sigma as in the run, then by image.
   ///
-  /// Three columns of ours follow, which readers of the six ignore: `n_a` and `n`, the counts that give the full
-  /// radius back, and `sigma`. Rows are ordered by sigma as in the run, then by image.
-  /// - Note: three digits may round up; `csv` and `json` carry the certified radius.
-  package static func tsv(_ report: RunReport) -> String {
-    var text = "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\n"
-    for level in report.levels {
+  /// - Note: three digits may round up; `radius_full`, `csv` and `json` carry the certified radius.
+  package static func tsv(
+    _ report: RunReport, columns: Columns = .ours, time: Time = .clock, sigma: ExactDecimal? = nil
+  ) -> String {
+    let header =
+      switch columns {
+      case .ours: "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full\n"
+      case .cohen: "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
+      case .rrcm: ""
+      }
+    var text = header
+    for level in report.levels where sigma == nil || level.sigma == sigma {
       for item in level.items {
-        let fields = [
-          "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)", NumberText.threeDigits(item.radius ?? 0),
-          item.isCorrect ? "1" : "0", item.seconds.map(clock) ?? "", "\(item.hits)", "\(item.draws)", "\(level.sigma)",
+        let seconds = item.seconds.map { time == .clock ? clock($0) : NumberText.threeDigits($0) } ?? ""
+        var fields = [
+          "\(item.label)", "\(item.predicted ?? -1)", NumberText.threeDigits(item.radius ?? 0),
+          item.isCorrect ? "1" : "0", seconds,
         ]
+        if columns != .rrcm { fields.insert("\(item.imageIndex)", at: 0) }
+        if columns == .ours {
+          fields += [
+            item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.sigma)", NumberText.down17(item.radius ?? 0),
+          ]
+        }
         text += fields.joined(separator: "\t") + "\n"
       }
     }
@@ -30,7 +62,7 @@ package enum CertificateExport {
         let fields = [
           "\(level.sigma)", "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)",
           NumberText.down17(item.radius ?? 0), item.isCorrect ? "1" : "0", item.radius == nil ? "1" : "0",
-          NumberText.down17(item.pLower), "\(item.hits)", "\(item.draws)", "\(report.settings.alpha)",
+          item.pLower.map(NumberText.down17) ?? "", item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.alpha)",
           item.seconds.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
         ]
         text += fields.joined(separator: ",") + "\n"
@@ -41,36 +73,54 @@ package enum CertificateExport {
 
   /// The run's facts and every certificate; numbers read back to the same doubles.
   package static func json(_ report: RunReport) -> String {
-    let settings = report.settings
     let levels = report.levels.map { level in
       JSONText.object([
-        ("sigma", "\(level.sigma)"), ("m", level.m.map { "\($0)" } ?? "null"), ("slack", JSONText.number(level.slack)),
+        ("sigma", "\(level.sigma)"), ("n", "\(level.draws)"), ("alpha", "\(level.alpha)"),
+        ("m", level.m.map { "\($0)" } ?? "null"), ("slack", JSONText.number(level.slack)),
         ("table_sha256", level.tableDigest.map(JSONText.string) ?? "null"), ("planned", "\(level.planned)"),
         ("finished", "\(level.items.count)"),
         ("certificates", JSONText.array(level.items.map(certificate), indent: "    ")),
       ])
     }
-    let run = JSONText.object([
-      ("run", JSONText.string(report.name)), ("run_id", "\(report.runID)"),
-      ("checkpoint", JSONText.string(report.checkpoint.name)),
-      ("checkpoint_sha256", JSONText.string(report.checkpoint.digest)),
-      ("dataset", JSONText.string(report.images.dataset)), ("dataset_sha256", JSONText.string(report.images.digest)),
-      ("subset", JSONText.string(report.images.subset)), ("n0", "\(settings.n0)"), ("n", "\(settings.n)"),
+    var members = [
+      ("run", JSONText.string(report.name)),
+      ("origin", JSONText.string(report.imported == nil ? "fleet" : "imported")),
+    ]
+    switch report.basis {
+    case .fleet(let fleet): members += facts(of: fleet)
+    case .imported(let imported):
+      members += [
+        ("import_id", "\(imported.importID)"), ("source", JSONText.string(imported.source)),
+        ("notes", "[" + imported.notes.map(JSONText.string).joined(separator: ", ") + "]"),
+      ]
+    }
+    members += [
+      ("guarantee", JSONText.array(Guarantee(report).paragraphs.map(JSONText.string), indent: "  ")),
+      ("levels", JSONText.array(levels, indent: "  ")),
+    ]
+    return JSONText.object(members) + "\n"
+  }
+
+  private static func facts(of fleet: RunReport.Fleet) -> [(String, String)] {
+    let settings = fleet.settings
+    return [
+      ("run_id", "\(fleet.runID)"), ("checkpoint", JSONText.string(fleet.checkpoint.name)),
+      ("checkpoint_sha256", JSONText.string(fleet.checkpoint.digest)),
+      ("dataset", JSONText.string(fleet.images.dataset)), ("dataset_sha256", JSONText.string(fleet.images.digest)),
+      ("subset", JSONText.string(fleet.images.subset)), ("n0", "\(settings.n0)"), ("n", "\(settings.n)"),
       ("alpha", "\(settings.alpha)"), ("mode", JSONText.string(settings.mode)),
       ("sampler", JSONText.string(settings.sampler.rawValue)), ("seed", "\(settings.seed)"),
       ("numerics", "[" + settings.numerics.map(JSONText.string).joined(separator: ", ") + "]"),
-      ("guarantee", JSONText.array(Guarantee(report).paragraphs.map(JSONText.string), indent: "  ")),
-      ("levels", JSONText.array(levels, indent: "  ")),
-    ])
-    return run + "\n"
+    ]
   }
 
   private static func certificate(_ item: RunReport.Item) -> String {
     JSONText.object([
       ("idx", "\(item.imageIndex)"), ("label", "\(item.label)"), ("predict", item.predicted.map { "\($0)" } ?? "null"),
-      ("top_class", "\(item.topClass)"), ("radius", JSONText.number(item.radius ?? 0)),
-      ("correct", "\(item.isCorrect)"), ("abstain", "\(item.radius == nil)"), ("p_lower", JSONText.number(item.pLower)),
-      ("n_a", "\(item.hits)"), ("n", "\(item.draws)"), ("time_seconds", item.seconds.map(JSONText.number) ?? "null"),
+      ("top_class", item.topClass.map { "\($0)" } ?? "null"), ("radius", JSONText.number(item.radius ?? 0)),
+      ("correct", "\(item.isCorrect)"), ("abstain", "\(item.radius == nil)"),
+      ("p_lower", item.pLower.map(JSONText.number) ?? "null"), ("n_a", item.hits.map { "\($0)" } ?? "null"),
+      ("n", "\(item.draws)"), ("time_seconds", item.seconds.map(JSONText.number) ?? "null"),
     ])
   }
 

@@ -2,7 +2,8 @@ internal import Smoothing
 
 /// Certified accuracy against radius as inline SVG, coloured by the page's style sheet.
 ///
-/// Curves are exact step functions; while images are unfinished a band reaches from "all wrong" to "all right".
+/// Curves are exact step functions. A band around each shows the sampling error of its images (exact binomial, 95 %); it
+/// reaches from "all unfinished wrong" to "all right" while images are unfinished.
 struct CurveSVG {
   /// Pixels of the drawing; two are placed in the page, one for wide and one for narrow screens.
   struct Size {
@@ -16,7 +17,7 @@ struct CurveSVG {
     static let narrow = Size(width: 380, height: 320, name: "narrow", tickGap: 44)
   }
 
-  private let report: RunReport
+  private let runs: ReportSet
   private let size: Size
   private let span: Double
   private let left = 46.0
@@ -24,23 +25,22 @@ struct CurveSVG {
   private let bottom = 44.0
   private let right = 14.0
 
-  init(_ report: RunReport, size: Size) {
-    self.report = report
+  init(_ runs: ReportSet, size: Size) {
+    self.runs = runs
     self.size = size
-    let furthest =
-      report.levels.map { level in
-        level.isFinished ? level.accuracy.largestCertified ?? 0 : report.reach(level)
-      }.max() ?? 0
-    self.span = furthest > 0 ? furthest * 1.05 : 1
+    self.span = runs.span
   }
 
   var markup: String {
+    let names = runs.series.map(\.name).joined(separator: "; ")
     var lines = [
       "<svg class=\"curve \(size.name)\" viewBox=\"0 0 \(Self.coordinate(size.width)) \(Self.coordinate(size.height))\" "
-        + "role=\"img\" aria-label=\"Certified accuracy against certified radius\">"
+        + "role=\"img\" aria-label=\"Certified accuracy against certified radius: \(Escape.html(names)). "
+        + "The table below has the figures.\">"
     ]
     lines += axes
-    for index in report.levels.indices { lines += curve(index) }
+    let series = runs.series.filter { !$0.level.items.isEmpty }
+    lines += series.map(band) + series.map(curve)
     lines.append("</svg>")
     return lines.joined(separator: "\n")
   }
@@ -87,23 +87,21 @@ struct CurveSVG {
     return RadiusGrid(unit: 1, through: 0)
   }
 
-  private func curve(_ index: Int) -> [String] {
-    let level = report.levels[index]
-    let accuracy = level.accuracy
-    guard accuracy.finished > 0 else { return [] }
-    var lines: [String] = []
-    let low = steps(accuracy, unfinishedCount: 0)
-    if !level.isFinished {
-      let reach = x(report.reach(level))
-      let high = steps(accuracy, unfinishedCount: accuracy.unfinished, until: reach)
-      let back = low.reversed().map { "L\(Self.coordinate($0.x)) \(Self.coordinate($0.y))" }.joined()
-      lines.append(
-        "<path class=\"band s\(index % 6)\" d=\"\(Self.path(high))L\(Self.coordinate(reach)) \(Self.coordinate(y(0)))\(back)Z\"/>"
-      )
-    }
-    lines.append(
-      "<path class=\"line s\(index % 6)\" d=\"\(Self.path(low))\"><title>sigma \(level.sigma)</title></path>")
-    return lines
+  private func curve(_ series: ReportSet.Series) -> String {
+    let classes = "line s\(series.color) d\(series.dash)\(series.isImported ? " imported" : "")"
+    let path = Self.path(steps(series.accuracy) { Double($0) / Double(max(series.accuracy.planned, 1)) })
+    return "<path class=\"\(classes)\" d=\"\(path)\"><title>\(Escape.html(series.name))</title></path>"
+  }
+
+  private func band(_ series: ReportSet.Series) -> String {
+    let accuracy = series.accuracy
+    let bounds = SamplingBand(accuracy)
+    // Unfinished images may turn out right at any radius up to the reach; nothing is known to lie beyond it.
+    let end = x(series.level.isFinished ? accuracy.largestCertified ?? 0 : series.level.reach)
+    let high = steps(accuracy, until: end) { bounds.upper($0) } + [Point(x: end, y: y(0))]
+    let low = steps(accuracy, until: end) { bounds.lower($0) }
+    let back = low.reversed().map { "L\(Self.coordinate($0.x)) \(Self.coordinate($0.y))" }.joined()
+    return "<path class=\"band s\(series.color)\" d=\"\(Self.path(high))\(back)Z\"/>"
   }
 
   private struct Point: Equatable {
@@ -111,19 +109,18 @@ struct CurveSVG {
     let y: Double
   }
 
-  /// Corners of the step function from r = 0 to where it reaches zero, or to `until`.
-  private func steps(_ accuracy: CertifiedAccuracy, unfinishedCount: Int, until end: Double? = nil) -> [Point] {
+  /// Corners of the step function from r = 0 to where it reaches zero, or on to `until`.
+  ///
+  /// - Parameter share: of all images, for a number of certified ones.
+  private func steps(_ accuracy: CertifiedAccuracy, until end: Double? = nil, share: (Int) -> Double) -> [Point] {
     let radii = accuracy.correctRadii
-    func height(_ certified: Int) -> Double {
-      y(Double(certified + unfinishedCount) / Double(max(accuracy.planned, 1)))
-    }
-    var points = [Point(x: x(0), y: height(radii.count))]
+    var points = [Point(x: x(0), y: y(share(radii.count)))]
     for (index, radius) in radii.enumerated() {
       let place = x(radius)
-      points.append(Point(x: place, y: height(radii.count - index)))
-      points.append(Point(x: place, y: height(radii.count - index - 1)))
+      points.append(Point(x: place, y: points[points.count - 1].y))
+      points.append(Point(x: place, y: y(share(radii.count - index - 1))))
     }
-    if let end { points.append(Point(x: end, y: height(0))) }
+    if let end, let last = points.last, last.x < end { points.append(Point(x: end, y: last.y)) }
     return points
   }
 
@@ -143,4 +140,30 @@ struct CurveSVG {
     let tenths = Int((value * 10).rounded())
     return tenths % 10 == 0 ? "\(tenths / 10)" : "\(tenths / 10).\(abs(tenths % 10))"
   }
+}
+
+/// Bounds on the share among all such images for every count that a curve passes.
+///
+/// Exact at two hundred counts; between those the next one outward stands, so that the band is never too narrow.
+struct SamplingBand {
+  private let total: Int
+  private let unfinished: Int
+  private let step: Int
+  private let lowers: [Double]
+  private let uppers: [Double]
+
+  init(_ accuracy: CertifiedAccuracy) {
+    total = accuracy.planned
+    unfinished = accuracy.unfinished
+    let most = accuracy.correctRadii.count
+    let step = max((most + 199) / 200, 1)
+    self.step = step
+    let (unfinished, total) = (unfinished, total)
+    let counts = (0...(most + step - 1) / step).map { $0 * step }
+    lowers = counts.map { SamplingInterval.lower(min($0, most), of: max(total, 1)) }
+    uppers = counts.map { SamplingInterval.upper(min($0 + unfinished, total), of: max(total, 1)) }
+  }
+
+  func lower(_ certified: Int) -> Double { lowers[certified / step] }
+  func upper(_ certified: Int) -> Double { uppers[(certified + step - 1) / step] }
 }

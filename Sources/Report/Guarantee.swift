@@ -6,8 +6,14 @@ package struct Guarantee: Sendable {
   package let paragraphs: [String]
 
   package init(_ report: RunReport) {
-    let settings = report.settings
-    let alpha = settings.alpha
+    switch report.basis {
+    case .fleet(let fleet): paragraphs = Self.own(fleet, levels: report.levels)
+    case .imported: paragraphs = Self.imported(report)
+    }
+  }
+
+  private static func own(_ fleet: RunReport.Fleet, levels: [RunReport.Level]) -> [String] {
+    let alpha = fleet.settings.alpha
     let confidence = NumberText.confidence(failure: alpha)
     var paragraphs = [
       "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, "
@@ -17,9 +23,9 @@ package struct Guarantee: Sendable {
       "Not simultaneous over images: at alpha \(alpha), up to one image in \(NumberText.oneIn(alpha)) may carry a false "
         + "certificate on average.",
     ]
-    switch settings.sampler {
+    switch fleet.settings.sampler {
     case .grid:
-      let slack = report.levels.map(\.slack).max() ?? 0
+      let slack = levels.map(\.slack).max() ?? 0
       paragraphs.append(
         "Noise: grid. Integers up to one float32 division, so that the certificate covers floating-point arithmetic: "
           + "the classifier certified is the one these workers compute. The sampler's total variation, at most "
@@ -31,13 +37,39 @@ package struct Guarantee: Sendable {
     }
     paragraphs.append(
       "Assumed: the generator's bits behave as fair coins chosen independently of model and images.")
-    if report.otherRuns > 0 {
-      let runs = report.otherRuns == 1 ? "1 other run" : "\(report.otherRuns) other runs"
+    switch fleet.otherRuns {
+    case 0:
+      paragraphs.append("No other run certified the same checkpoint on the same images at one of these sigmas.")
+    case let others:
       paragraphs.append(
-        "\(runs) certified the same checkpoint on the same images at one of these sigmas. Choosing among runs after "
-          + "seeing them voids the probability stated here.")
+        "\(others == 1 ? "1 other run" : "\(others) other runs") certified the same checkpoint on the same images at one of "
+          + "these sigmas. Choosing among runs after seeing them voids the probability stated here.")
     }
-    self.paragraphs = paragraphs
+    return paragraphs
+  }
+
+  private static func imported(_ report: RunReport) -> [String] {
+    let stated = report.levels.map { "n \(NumberText.grouped($0.draws)) and alpha \($0.alpha) at sigma \($0.sigma)" }
+    return [
+      "Imported, not certified here: these figures were read from logs. No votes came with them, so neither this software "
+        + "nor its reader can recompute one, and nothing is guaranteed beyond what their authors claim.",
+      "As stated at the import, since logs hold neither: \(stated.joined(separator: "; ")).",
+      "Shares count every row of a log, abstentions and mistakes included; which images were left out, a log does not say.",
+    ]
+  }
+
+  /// The paragraphs of several runs: each text once, with the names of the runs that it is about.
+  static func sections(_ runs: ReportSet) -> [(names: [String], paragraphs: [String])] {
+    var sections: [(names: [String], paragraphs: [String])] = []
+    for report in runs.reports {
+      let paragraphs = Guarantee(report).paragraphs
+      if let place = sections.firstIndex(where: { $0.paragraphs == paragraphs }) {
+        sections[place].names.append(report.name)
+      } else {
+        sections.append(([report.name], paragraphs))
+      }
+    }
+    return sections
   }
 }
 

@@ -3,13 +3,13 @@ extension HTMLReport {
   static let style = """
     :root {
       --page: #f7f7f4; --paper: #ffffff; --ink: #1d2226; --soft: #5c666e; --rule: #e2e3de; --grid: #ecece7;
-      --good: #1a7f4b; --open: #a35b00; --bad: #b3261e;
+      --link: #1d5fc4; --good: #1a7f4b; --open: #a35b00; --bad: #b3261e;
       --s0: #2f6fdb; --s1: #d9730d; --s2: #12876a; --s3: #8b4fc4; --s4: #c2356d; --s5: #5f6b76;
     }
     @media (prefers-color-scheme: dark) {
       :root {
         --page: #14171a; --paper: #1c2024; --ink: #e8eaec; --soft: #9aa4ad; --rule: #30363c; --grid: #282d32;
-        --good: #5cc990; --open: #f0b059; --bad: #ff8a80;
+        --link: #8ab4ff; --good: #5cc990; --open: #f0b059; --bad: #ff8a80;
         --s0: #74a7ff; --s1: #ffab5c; --s2: #4fd0ab; --s3: #c79bf2; --s4: #ff8fb8; --s5: #a8b3bd;
       }
     }
@@ -25,7 +25,12 @@ extension HTMLReport {
     .kicker { margin: 0 0 8px; color: var(--soft); font-size: 14px; }
     .state { margin-left: 6px; padding: 1px 9px; border: 1px solid currentColor; border-radius: 99px; font-size: 12px; }
     .done { color: var(--good); } .open { color: var(--open); }
-    .sub { margin: 10px 0 0; color: var(--soft); }
+    .foreign { color: var(--s3); }
+    .sub { margin: 10px 0 0; color: var(--soft); } .soft { color: var(--soft); font-weight: 400; }
+    .runs { list-style: none; margin: 12px 0 0; padding: 0; } .runs li { padding: 3px 0; overflow-wrap: anywhere; }
+    nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 22px 0 0; font-size: 14px; }
+    a { color: var(--link); } a:not(:hover) { text-decoration-thickness: 1px; text-underline-offset: 3px; }
+    h3 { font-size: 15px; margin: 18px 0 8px; overflow-wrap: anywhere; }
     section { margin-top: 44px; }
     .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); }
     .s3 { --c: var(--s3); } .s4 { --c: var(--s4); } .s5 { --c: var(--s5); }
@@ -48,13 +53,19 @@ extension HTMLReport {
     figure { margin: 0; background: var(--paper); border: 1px solid var(--rule); border-radius: 8px;
       padding: 16px 18px 14px; }
     .legend { margin: 0 0 6px; display: flex; flex-wrap: wrap; gap: 4px 20px; font-size: 14px; }
-    .legend .key { width: 22px; }
+    .legend span { overflow-wrap: anywhere; } .sample { width: 28px; height: 8px; margin-right: 8px; }
     figcaption, .note { color: var(--soft); font-size: 13px; line-height: 1.5; margin: 10px 0 0; }
     .curve { display: block; width: 100%; height: auto; } .narrow { display: none; }
     .curve text { fill: var(--soft); font-size: 13px; font-family: inherit; font-variant-numeric: tabular-nums; }
     .grid { stroke: var(--grid); } .axis { stroke: var(--soft); }
     .line { fill: none; stroke: var(--c); stroke-width: 2.25; stroke-linejoin: round; }
-    .band { fill: var(--c); opacity: 0.14; }
+    .d1 { stroke-dasharray: 9 4; } .d2 { stroke-dasharray: 3 3; } .imported { stroke-dasharray: 2 4; stroke-linecap: round; }
+    .band { fill: var(--c); opacity: 0.12; }
+    .charts { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(270px, 100%), 1fr)); }
+    .small { padding: 12px 14px 8px; } .histogram { display: block; width: 100%; height: auto; }
+    .histogram text { fill: var(--soft); font-size: 12px; font-family: inherit; font-variant-numeric: tabular-nums; }
+    .right { fill: var(--c); } .none { fill: var(--soft); opacity: 0.55; }
+    .fault { fill: var(--paper); stroke: var(--c); stroke-width: 1.5; stroke-dasharray: 3 2; }
     .scroll { overflow-x: auto; background: var(--paper); border: 1px solid var(--rule); border-radius: 8px; }
     table { border-collapse: collapse; width: 100%; font-size: 15px; font-variant-numeric: tabular-nums; }
     th, td { padding: 9px 14px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--grid); }
@@ -62,6 +73,11 @@ extension HTMLReport {
     tbody tr:last-child > * { border-bottom: 0; }
     th:first-child { text-align: left; } tbody th { font-weight: 600; }
     strong { font-weight: 700; color: var(--c); }
+    td small { display: block; color: var(--soft); font-size: 11px; }
+    .group th { background: var(--page); color: var(--soft); font-weight: 500; font-size: 13px; text-align: left; }
+    thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;
+      text-decoration: underline dotted; text-underline-offset: 4px; }
+    [aria-sort=ascending] button::after { content: " \\2191"; } [aria-sort=descending] button::after { content: " \\2193"; }
     .promise { border-left: 3px solid var(--rule); padding-left: 20px; }
     .promise p { margin: 0 0 10px; max-width: 72ch; } .promise p + p { color: var(--soft); font-size: 15px; }
     .facts { margin: 0; font-size: 14px; }
@@ -72,7 +88,11 @@ extension HTMLReport {
     details { margin-top: 10px; } summary { cursor: pointer; padding: 6px 0; }
     .items { font-size: 14px; } .items th, .items td { padding: 5px 14px; }
     .text { text-align: left !important; } .items th:first-child { text-align: right; }
-    .abstains td { color: var(--soft); } em { font-style: normal; color: var(--bad); font-size: 12px; margin-left: 6px; }
+    .items tbody th { font-weight: 400; text-align: right; } .items tr:target { background: var(--grid); }
+    .store { position: absolute; } .picture { padding: 3px 14px !important; text-align: center; }
+    .thumb { display: block; margin: 0 auto; image-rendering: pixelated; } .thumb image { image-rendering: pixelated; }
+    symbol image { image-rendering: pixelated; } summary { font-weight: 500; overflow-wrap: anywhere; }
+    .abstains td { color: var(--soft); } em { font-style: normal; color: var(--bad); }
     @media (max-width: 600px) {
       main { padding: 28px 16px 56px; } h1 { font-size: 27px; } section { margin-top: 36px; }
       figure { padding: 12px 10px; } .wide { display: none; } .narrow { display: block; }

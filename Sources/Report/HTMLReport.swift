@@ -1,14 +1,20 @@
 internal import Smoothing
 
-/// The report as one HTML file that needs nothing else: no script, no fonts, no images from outside.
+/// The report as one HTML file that needs nothing else: no fonts, no images and no scripts from outside.
+///
+/// Everything reads without JavaScript; a short inline script lets tables be sorted.
 package struct HTMLReport: Sendable {
-  package let report: RunReport
+  package let runs: ReportSet
   /// Whether every item is listed; ten thousand images make a page of some megabytes.
   package let listsItems: Bool
 
-  package init(_ report: RunReport, listsItems: Bool = true) {
-    self.report = report
+  package init(_ runs: ReportSet, listsItems: Bool = true) {
+    self.runs = runs
     self.listsItems = listsItems
+  }
+
+  package init(_ report: RunReport, listsItems: Bool = true) {
+    self.init(ReportSet([report]), listsItems: listsItems)
   }
 
   package var text: String {
@@ -19,44 +25,83 @@ package struct HTMLReport: Sendable {
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
-    <title>\(Self.escaped(report.name)) · certified accuracy</title>
+    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; \
+    script-src 'unsafe-inline'">
+    <title>\(Escape.html(runs.title)) · certified accuracy</title>
     <style>
     \(Self.style)
     </style>
     </head>
     <body>
     <main>
-    \([header, cards, figure, accuracyTable, guarantee, facts, items].joined(separator: "\n"))
+    \([header, contents, cards, figure, accuracyTable, histograms, guarantee, facts, items].filter { !$0.isEmpty }
+      .joined(separator: "\n"))
     </main>
+    \(Self.script)
     </body>
     </html>
 
     """
   }
 
+  // MARK: Head
+
   private var header: String {
-    let count =
-      report.isFinished
-      ? "\(NumberText.grouped(report.finished)) certificates"
-      : "\(NumberText.grouped(report.finished)) of \(NumberText.grouped(report.planned)) certificates"
-    let state =
-      report.isFinished
-      ? "<span class=\"state done\">complete</span>" : "<span class=\"state open\">unfinished</span>"
+    guard runs.reports.count == 1, let report = runs.reports.first else {
+      let listed = runs.reports.map { report in
+        "<li>\(Escape.html(report.name)) <span class=\"soft\">\(report.number) · \(report.progress)</span> \(state(report))</li>"
+      }
+      return """
+        <header>
+        <p class="kicker">Certified robustness · \(runs.reports.count) runs compared</p>
+        <h1>\(Escape.html(runs.title))</h1>
+        <ul class="runs">
+        \(listed.joined(separator: "\n"))
+        </ul>
+        </header>
+        """
+    }
+    let about =
+      switch report.basis {
+      case .fleet(let fleet):
+        "\(report.progress) on \(Escape.html(fleet.images.dataset)) (\(Escape.html(fleet.images.subset))), "
+          + "\(NumberText.grouped(fleet.settings.n)) noise draws each, alpha \(fleet.settings.alpha)"
+          + (fleet.settings.sampler == .gaussian ? ". Gaussian sampler: sound in real arithmetic only" : "")
+      case .imported(let imported):
+        "\(report.progress) from \(Escape.html(imported.source)). Not computed by this fleet, and not recomputable."
+      }
     return """
       <header>
-      <p class="kicker">Certified robustness · run \(report.runID) \(state)</p>
-      <h1>\(Self.escaped(report.name))</h1>
-      <p class="sub">\(count) on \(Self.escaped(report.images.dataset)) (\(Self.escaped(report.images.subset))), \
-      \(NumberText.grouped(report.settings.n)) noise draws each, alpha \(report.settings.alpha)</p>
+      <p class="kicker">Certified robustness · \(report.number) \(state(report))</p>
+      <h1>\(Escape.html(report.name))</h1>
+      <p class="sub">\(about)</p>
       </header>
       """
   }
 
+  private func state(_ report: RunReport) -> String {
+    guard let fleet = report.fleet else { return "<span class=\"state foreign\">imported</span>" }
+    if report.isFinished { return "<span class=\"state done\">complete</span>" }
+    return
+      "<span class=\"state open\">\(["failed", "cancelled"].contains(fleet.state) ? fleet.state : "unfinished")</span>"
+  }
+
+  private var contents: String {
+    var links = [
+      ("curve", "Curve"), ("accuracy", "Table"), ("radii", "Radii"), ("guarantee", "Guarantee"), ("basis", "Basis"),
+    ]
+    if showsItems { links.append(("images", "Images")) }
+    let anchors = links.map { "<a href=\"#\($0.0)\">\($0.1)</a>" }.joined(separator: "\n")
+    return "<nav aria-label=\"Sections\">\n\(anchors)\n</nav>"
+  }
+
   private var cards: String {
-    let cards = report.levels.enumerated().map { index, level in
-      let summary = LevelSummary(level, of: report)
+    guard runs.reports.count == 1 else { return "" }
+    let cards = runs.series.map { series in
+      let summary = LevelSummary(series.level)
+      let held = series.level.held > 0 ? "\n<div><dt>held</dt><dd>\(series.level.held)</dd></div>" : ""
       return """
-        <li class="card s\(index % 6)">
+        <li class="card s\(series.color)">
         <p class="sigma"><span class="key"></span>sigma \(summary.sigma)</p>
         <p class="big">\(summary.clean)<small>%</small></p>
         <p class="what">smoothed accuracy at r&nbsp;=&nbsp;0</p>
@@ -64,7 +109,8 @@ package struct HTMLReport: Sendable {
         <div><dt>average radius</dt><dd>\(summary.averageRadius)</dd></div>
         <div><dt>abstained</dt><dd>\(summary.abstained)%</dd></div>
         <div><dt>wrong</dt><dd>\(summary.mistaken)%</dd></div>
-        <div><dt>images</dt><dd>\(summary.progress)</dd></div>
+        <div><dt>images</dt><dd>\(summary.progress)</dd></div>\(held)
+        <div><dt>time per image</dt><dd>\(summary.time)</dd></div>
         </dl>
         </li>
         """
@@ -72,154 +118,79 @@ package struct HTMLReport: Sendable {
     return "<ul class=\"cards\">\n" + cards.joined(separator: "\n") + "\n</ul>"
   }
 
+  // MARK: Figures
+
   private var figure: String {
-    let keys = report.levels.enumerated().map { index, level in
-      "<span class=\"s\(index % 6)\"><span class=\"key\"></span>sigma \(level.sigma)</span>"
+    let keys = runs.series.map { series in
+      "<span class=\"s\(series.color) d\(series.dash)\(series.isImported ? " imported" : "")\"><svg class=\"sample\" viewBox=\"0 0 28 8\" aria-hidden=\"true\">"
+        + "<path class=\"line\" d=\"M0 4L28 4\"/></svg>\(Escape.html(series.name))</span>"
     }
     let note =
-      report.isFinished
-      ? "" : " Shaded: unfinished images, from all wrong (line) to all right."
+      runs.isFinished
+      ? "" : " While images are unfinished, lines count them wrong and bands reach to where all are right."
     return """
-      <section>
+      <section id="curve">
       <h2>Certified accuracy by radius</h2>
       <figure>
-      <p class="legend">\(keys.joined(separator: " "))</p>
-      \(CurveSVG(report, size: .wide).markup)
-      \(CurveSVG(report, size: .narrow).markup)
+      <p class="legend">\(keys.joined(separator: "\n"))</p>
+      \(CurveSVG(runs, size: .wide).markup)
+      \(CurveSVG(runs, size: .narrow).markup)
       <figcaption>Share of all images that are classified correctly and certified at radius r or more. Abstentions and \
-      mistakes count as not certified. Radii are L2 distances in the [0, 1] pixel range.\(note)\(samplingError)</figcaption>
+      mistakes count as not certified. Radii are L2 distances in the [0, 1] pixel range. Shaded: sampling error, the exact \
+      binomial 95 % interval for all images of which these are a random sample.\(note)</figcaption>
       </figure>
       </section>
       """
   }
 
-  /// How far a share may lie from that of all such images, because only some were certified.
-  private var samplingError: String {
-    let fewest = report.levels.map(\.planned).min() ?? 0
-    guard fewest > 0 else { return "" }
-    let points = NumberText.share(50 / Double(fewest).squareRoot(), places: 1)
-    return
-      " As estimates for all such images, shares of \(NumberText.grouped(fewest)) images have a standard error of up "
-      + "to \(points) points."
-  }
-
-  private var accuracyTable: String {
-    let radii = report.tableRadii
-    let heads = radii.map { "<th scope=\"col\">r = \(LevelSummary.head($0))</th>" }.joined()
-    let summaries = report.levels.map { LevelSummary($0, of: report) }
-    let best = radii.indices.map { column in
-      report.levels.map { $0.accuracy.at(radii[column]).lowShare }.enumerated().max { ($0.1, $1.0) < ($1.1, $0.0) }
-    }
-    let rows = summaries.enumerated().map { row, summary in
-      let cells = summary.accuracies.enumerated().map { column, text in
-        let isBest = marksBest && best[column].map { $0.0 == row && $0.1 > 0 } == true
-        return isBest ? "<td><strong>\(text)</strong></td>" : "<td>\(text)</td>"
-      }
-      return "<tr class=\"s\(row % 6)\"><th scope=\"row\"><span class=\"key\"></span>\(summary.sigma)</th>"
-        + cells.joined() + "<td>\(summary.averageRadius)</td><td>\(summary.reach)</td></tr>"
+  private var histograms: String {
+    let furthest = runs.series.compactMap { $0.level.largestRadius }.max()
+    guard let furthest else { return "" }
+    let charts = runs.series.filter { !$0.level.items.isEmpty }.map { series in
+      "<figure class=\"small\">\n<p class=\"legend\">\(Escape.html(series.name))</p>\n"
+        + HistogramSVG(series: series, furthest: furthest).markup + "\n</figure>"
     }
     return """
-      <section>
-      <h2>Certified accuracy, percent</h2>
-      <div class="scroll"><table>
-      <thead><tr><th scope="col">sigma</th>\(heads)<th scope="col">ACR</th><th scope="col">reach</th></tr></thead>
-      <tbody>
-      \(rows.joined(separator: "\n"))
-      </tbody>
-      </table></div>
-      <p class="note">\(marksBest ? Self.boldNote : "")ACR: average certified radius, mistakes and abstentions counting 0. Reach: the largest radius that \
-      \(NumberText.grouped(report.settings.n)) draws can certify.</p>
+      <section id="radii">
+      <h2>Certified radii</h2>
+      <div class="charts">
+      \(charts.joined(separator: "\n"))
+      </div>
+      <p class="note">Finished images by certified radius; hatched: certified for another class than the label; grey: abstained. \
+      Each chart has its own height.</p>
       </section>
       """
   }
 
-  private var marksBest: Bool { report.isFinished && report.levels.count > 1 }
-  private static let boldNote =
-    "Bold: best sigma at that radius, the first on ties; choosing it per radius is a selection made on these images. "
+  // MARK: Words
 
   private var guarantee: String {
-    let paragraphs = Guarantee(report).paragraphs.map { "<p>\(Self.escaped($0))</p>" }
+    let sections = Guarantee.sections(runs)
+    let texts = sections.map { section in
+      (sections.count > 1 ? "<h3>\(section.names.map(Escape.html).joined(separator: ", "))</h3>\n" : "")
+        + section.paragraphs.map { "<p>\(Escape.html($0))</p>" }.joined(separator: "\n")
+    }
     return """
-      <section class="promise">
+      <section id="guarantee" class="promise">
       <h2>What is guaranteed</h2>
-      \(paragraphs.joined(separator: "\n"))
+      \(texts.joined(separator: "\n"))
       </section>
       """
   }
 
   private var facts: String {
-    let settings = report.settings
-    var rows: [(String, String)] = [
-      ("checkpoint", "\(report.checkpoint.name) · \(report.checkpoint.digest)"),
-      ("images", "\(report.images.dataset), \(report.images.subset) · \(report.images.digest)"),
-      ("selection draws n0", NumberText.grouped(settings.n0)), ("estimation draws n", NumberText.grouped(settings.n)),
-      ("alpha", "\(settings.alpha)"), ("mode", settings.mode), ("seed", "\(settings.seed)"),
-    ]
-    for level in report.levels {
-      let grid = level.m.map { ", m \($0), slack \(NumberText.roundedUp(level.slack))" } ?? ""
-      let table = level.tableDigest.map { ", table \($0)" } ?? ""
-      rows.append(("noise, sigma \(level.sigma)", settings.sampler.rawValue + grid + table))
+    let lists = runs.reports.map { report in
+      let rows = ReportFacts(report).lines.map {
+        "<div><dt>\(Escape.html($0.name))</dt><dd>\(Escape.html($0.value))</dd></div>"
+      }
+      return (runs.reports.count > 1 ? "<h3>\(Escape.html(report.name))</h3>\n" : "")
+        + "<dl class=\"facts\">\n\(rows.joined(separator: "\n"))\n</dl>"
     }
-    rows += settings.numerics.map { ("numerics", $0) }
-    let list = rows.map { "<div><dt>\(Self.escaped($0.0))</dt><dd>\(Self.escaped($0.1))</dd></div>" }
     return """
-      <section>
+      <section id="basis">
       <h2>What it rests on</h2>
-      <dl class="facts">
-      \(list.joined(separator: "\n"))
-      </dl>
+      \(lists.joined(separator: "\n"))
       </section>
       """
-  }
-
-  private var items: String {
-    guard listsItems else { return "" }
-    let tables = report.levels.filter { !$0.items.isEmpty }.map { level in
-      let rows = level.items.map(itemRow)
-      return """
-        <details>
-        <summary>Every image at sigma \(level.sigma)</summary>
-        <div class="scroll"><table class="items">
-        <thead><tr><th>image</th><th class="text">label</th><th class="text">certified class</th><th>radius</th>\
-        <th>votes</th><th>draws</th><th>p lower</th></tr></thead>
-        <tbody>
-        \(rows.joined(separator: "\n"))
-        </tbody>
-        </table></div>
-        </details>
-        """
-    }
-    return "<section>\n<h2>Image by image</h2>\n" + tables.joined(separator: "\n") + "\n</section>"
-  }
-
-  private func itemRow(_ item: RunReport.Item) -> String {
-    let kind = item.predicted == nil ? "abstains" : item.isCorrect ? "correct" : "wrong"
-    let predicted = item.predicted.map(className) ?? "abstains"
-    return "<tr class=\"\(kind)\"><td>\(item.imageIndex)</td><td class=\"text\">\(className(item.label))</td>"
-      + "<td class=\"text\">\(predicted)\(kind == "wrong" ? " <em>wrong</em>" : "")</td>"
-      + "<td>\(item.radius.map { NumberText.radius($0, places: 4) } ?? "–")</td>"
-      + "<td>\(NumberText.grouped(item.hits))</td><td>\(NumberText.grouped(item.draws))</td>"
-      + "<td>\(NumberText.fixed(item.pLower, places: 6, towardZero: true))</td></tr>"
-  }
-
-  private func className(_ label: Int) -> String {
-    let names = report.images.classNames
-    return names.indices.contains(label) ? Self.escaped(names[label]) : "\(label)"
-  }
-
-  /// Text safe between tags and inside quoted attributes.
-  static func escaped(_ text: String) -> String {
-    var out = ""
-    for scalar in TerminalText.printable(text).unicodeScalars {
-      switch scalar {
-      case "&": out += "&amp;"
-      case "<": out += "&lt;"
-      case ">": out += "&gt;"
-      case "\"": out += "&quot;"
-      case "'": out += "&#39;"
-      default: out.unicodeScalars.append(scalar)
-      }
-    }
-    return out
   }
 }

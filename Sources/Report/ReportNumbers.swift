@@ -4,31 +4,30 @@ internal import Smoothing
 struct LevelSummary {
   let sigma: String
   let progress: String
-  /// Certified accuracy in percent at each radius of the table.
-  let accuracies: [String]
   /// Clean accuracy of the smoothed classifier: certified at r = 0.
   let clean: String
   let abstained: String
   let mistaken: String
   /// Average certified radius, rounded down.
   let averageRadius: String
-  /// Largest radius the run's n and alpha allow, rounded down.
+  /// Largest radius n and alpha allow, rounded down.
   let reach: String
+  /// Mean compute time of a finished image, for people; a dash where no times are known.
+  let time: String
 
-  init(_ level: RunReport.Level, of report: RunReport) {
+  init(_ level: RunReport.Level) {
     let accuracy = level.accuracy
-    let reach = report.reach(level)
+    let reach = level.reach
     sigma = "\(level.sigma)"
     progress = "\(NumberText.grouped(accuracy.finished))/\(NumberText.grouped(accuracy.planned))"
-    accuracies = report.tableRadii.map { Self.percent(accuracy.at($0)) }
     clean = Self.percent(accuracy.at(0))
     abstained = Self.percent(accuracy.abstention)
-    mistaken = Self.percent(
-      AccuracyInterval(low: accuracy.mistakes, high: accuracy.mistakes + accuracy.unfinished, total: accuracy.planned))
+    mistaken = Self.percent(accuracy.mistaken)
     let average = accuracy.averageRadius(largestRadius: reach)
     let (low, high) = (NumberText.radius(average.low), NumberText.radius(average.high))
     averageRadius = low == high ? low : "\(low)–\(high)"
     self.reach = NumberText.radius(reach)
+    time = level.secondsPerImage.map(Self.seconds) ?? "–"
   }
 
   /// `81.4`, or `40–62` while images are unfinished: whole percents that hold every outcome.
@@ -38,5 +37,28 @@ struct LevelSummary {
   }
 
   /// A radius of the table's head: 0, 0.25, 1.5.
-  static func head(_ radius: Double) -> String { radius == radius.rounded() ? "\(Int(radius))" : "\(radius)" }
+  static func head(_ radius: Double) -> String {
+    radius == radius.rounded() && radius < 1e9 ? "\(Int(radius))" : "\(radius)"
+  }
+
+  /// `0.153 s`, `16.5 s`: three digits.
+  static func seconds(_ seconds: Double) -> String {
+    let places = seconds < 1 ? 3 : seconds < 10 ? 2 : seconds < 100 ? 1 : 0
+    return NumberText.fixed(seconds, places: places, towardZero: false) + " s"
+  }
+}
+
+extension RunReport.Level {
+  /// Mean compute time of the images whose time is known.
+  var secondsPerImage: Double? {
+    let times = items.compactMap(\.seconds)
+    return times.isEmpty ? nil : times.reduce(0, +) / Double(times.count)
+  }
+}
+
+extension CertifiedAccuracy {
+  /// Share of all images certified for another class than their label.
+  var mistaken: AccuracyInterval {
+    AccuracyInterval(low: mistakes, high: mistakes + unfinished, total: planned)
+  }
 }

@@ -1,28 +1,69 @@
 package import Smoothing
 
-/// Everything a report shows of one certification run, as plain values. The command line fills it from SQL views.
+/// Everything a report shows of one run, as plain values. The command line fills it from SQL views.
 package struct RunReport: Sendable {
   package var name: String
-  package var runID: Int64
-  package var checkpoint: Checkpoint
-  package var images: ImageSet
-  package var settings: Settings
+  package var basis: Basis
   /// One entry per sigma, in the order to show them.
   package var levels: [Level]
-  /// Runs, this one not counted, with the same checkpoint, images and one of these sigmas. Seeds are not for shopping.
-  package var otherRuns: Int
 
-  package init(
-    name: String, runID: Int64, checkpoint: Checkpoint, images: ImageSet, settings: Settings, levels: [Level],
-    otherRuns: Int = 0
-  ) {
+  /// What the figures rest on.
+  package enum Basis: Sendable {
+    /// A certification run of this fleet: every certificate can be recomputed from stored votes.
+    case fleet(Fleet)
+    /// Logs that others published: no votes, nothing to recompute; n and alpha are what somebody stated.
+    case imported(Imported)
+  }
+
+  package init(name: String, basis: Basis, levels: [Level]) {
     self.name = name
-    self.runID = runID
-    self.checkpoint = checkpoint
-    self.images = images
-    self.settings = settings
+    self.basis = basis
     self.levels = levels
-    self.otherRuns = otherRuns
+  }
+
+  /// A certification run of this fleet.
+  package struct Fleet: Sendable {
+    package var runID: Int64
+    /// What the run is doing, as the database calls it: `running`, `done`, `failed`, …
+    package var state: String
+    /// Why it failed.
+    package var error: String?
+    package var checkpoint: Checkpoint
+    package var images: ImageSet
+    package var settings: Settings
+    /// Runs, this one not counted, with the same checkpoint, images and one of these sigmas. Seeds are not for shopping.
+    package var otherRuns: Int
+
+    package init(
+      runID: Int64, state: String, error: String? = nil, checkpoint: Checkpoint, images: ImageSet, settings: Settings,
+      otherRuns: Int = 0
+    ) {
+      self.runID = runID
+      self.state = state
+      self.error = error
+      self.checkpoint = checkpoint
+      self.images = images
+      self.settings = settings
+      self.otherRuns = otherRuns
+    }
+  }
+
+  /// Published logs under one name.
+  package struct Imported: Sendable {
+    package var importID: Int64
+    /// Where they come from, in words.
+    package var source: String
+    /// Files with their SHA-256, one line each.
+    package var files: [String]
+    /// What the reader found, one line each.
+    package var notes: [String]
+
+    package init(importID: Int64, source: String, files: [String], notes: [String]) {
+      self.importID = importID
+      self.source = source
+      self.files = files
+      self.notes = notes
+    }
   }
 
   package struct Checkpoint: Sendable {
@@ -43,12 +84,28 @@ package struct RunReport: Sendable {
     package var subset: String
     /// Class names by label; empty when the data set has none.
     package var classNames: [String]
+    /// Pictures by image index, exactly as fed to the network; as many as the report may carry.
+    package var pictures: [Int: Picture] = [:]
 
     package init(dataset: String, digest: String, subset: String, classNames: [String] = []) {
       self.dataset = dataset
       self.digest = digest
       self.subset = subset
       self.classNames = classNames
+    }
+  }
+
+  /// One image as a PNG.
+  package struct Picture: Sendable {
+    package var width: Int
+    package var height: Int
+    /// The file, base64.
+    package var base64: String
+
+    package init(width: Int, height: Int, base64: String) {
+      self.width = width
+      self.height = height
+      self.base64 = base64
     }
   }
 
@@ -91,25 +148,35 @@ package struct RunReport: Sendable {
   /// The items of one sigma.
   package struct Level: Sendable {
     package var sigma: ExactDecimal
+    /// Estimation draws per item; of imported logs as stated.
+    package var draws: Int
+    /// Failure probability of one certificate; of imported logs as stated.
+    package var alpha: ExactDecimal
     /// Grid points per 1/255; nil for `gaussian`.
     package var m: Int?
     /// Total variation per draw that every lower bound was lowered by.
     package var slack: Double
     /// SHA-256 of the grid table; nil for `gaussian`.
     package var tableDigest: String?
-    /// Items of the stored list, finished or not.
+    /// Items of the stored list, finished or not: the denominator of every share.
     package var planned: Int
+    /// Unfinished items that are set aside because votes disagree; they stay in every denominator.
+    package var held: Int
     /// Finished items, ascending image index.
     package var items: [Item]
 
     package init(
-      sigma: ExactDecimal, m: Int? = nil, slack: Double = 0, tableDigest: String? = nil, planned: Int, items: [Item]
+      sigma: ExactDecimal, draws: Int, alpha: ExactDecimal, m: Int? = nil, slack: Double = 0,
+      tableDigest: String? = nil, planned: Int, held: Int = 0, items: [Item]
     ) {
       self.sigma = sigma
+      self.draws = draws
+      self.alpha = alpha
       self.m = m
       self.slack = slack
       self.tableDigest = tableDigest
       self.planned = planned
+      self.held = held
       self.items = items.sorted { $0.imageIndex < $1.imageIndex }
     }
   }
@@ -118,21 +185,24 @@ package struct RunReport: Sendable {
   package struct Item: Sendable {
     package var imageIndex: Int
     package var label: Int
-    /// Class that selection chose.
-    package var topClass: Int
+    /// Class that selection chose; of an imported abstention nobody knows it.
+    package var topClass: Int?
     /// Certified radius; nil for an abstention.
     package var radius: Double?
-    package var pLower: Double
-    /// Estimation votes for the top class.
-    package var hits: Int
+    /// Nil when imported.
+    package var pLower: Double?
+    /// Estimation votes for the top class; nil when imported from a log without them.
+    package var hits: Int?
     /// Estimation draws made.
     package var draws: Int
     /// Compute time of all draws, seconds; nil when not recorded.
     package var seconds: Double?
+    /// File or row the image came from; empty when not known.
+    package var source: String
 
     package init(
-      imageIndex: Int, label: Int, topClass: Int, radius: Double?, pLower: Double, hits: Int, draws: Int,
-      seconds: Double? = nil
+      imageIndex: Int, label: Int, topClass: Int?, radius: Double?, pLower: Double?, hits: Int?, draws: Int,
+      seconds: Double? = nil, source: String = ""
     ) {
       self.imageIndex = imageIndex
       self.label = label
@@ -142,6 +212,7 @@ package struct RunReport: Sendable {
       self.hits = hits
       self.draws = draws
       self.seconds = seconds
+      self.source = source
     }
 
     /// The certified class; nil for an abstention.
@@ -157,26 +228,54 @@ extension RunReport.Level {
   }
 
   package var isFinished: Bool { items.count == planned }
+
+  /// The largest radius any item can reach with this n and alpha; 0 when none certifies.
+  var reach: Double { Certificate.largestRadius(draws: draws, sigma: sigma, alpha: alpha, slack: slack) ?? 0 }
+
+  /// The largest radius certified, correct or not; nil when none is.
+  var largestRadius: Double? { items.compactMap(\.radius).max() }
 }
 
 extension RunReport {
-  package var finished: Int { levels.reduce(0) { $0 + $1.items.count } }
-  package var planned: Int { levels.reduce(0) { $0 + $1.planned } }
-  package var isFinished: Bool { finished == planned }
-
-  /// The largest radius any item of a level can reach with the run's n and alpha; 0 when none certifies.
-  func reach(_ level: Level) -> Double {
-    Certificate.largestRadius(draws: settings.n, sigma: level.sigma, alpha: settings.alpha, slack: level.slack) ?? 0
+  /// The run's facts when it is one of this fleet; nil when imported.
+  package var fleet: Fleet? {
+    get {
+      if case .fleet(let fleet) = basis { return fleet }
+      return nil
+    }
+    set { if let newValue { basis = .fleet(newValue) } }
   }
 
-  /// The radii of the accuracy table: 0 upwards in steps of 0.25, or coarser so that at most nine columns remain.
-  package var tableRadii: RadiusGrid {
-    let furthest = levels.compactMap { $0.accuracy.largestCertified }.max() ?? 0
-    for (unit, step) in [(4, 1), (2, 1), (1, 1), (1, 2), (1, 5)] {
-      let last = Int(furthest * Double(unit)) / step * step
-      if last / step <= 8 { return RadiusGrid(unit: unit, step: step, through: max(last, step)) }
+  package var imported: Imported? {
+    if case .imported(let imported) = basis { return imported }
+    return nil
+  }
+
+  package var finished: Int { levels.reduce(0) { $0 + $1.items.count } }
+  package var planned: Int { levels.reduce(0) { $0 + $1.planned } }
+  package var held: Int { levels.reduce(0) { $0 + $1.held } }
+  package var isFinished: Bool { finished == planned }
+
+  /// `run 12`, or `import 3`, for people.
+  var number: String {
+    switch basis {
+    case .fleet(let fleet): "run \(fleet.runID)"
+    case .imported(let imported): "import \(imported.importID)"
     }
-    let step = max(Int(furthest) / 8, 1)
-    return RadiusGrid(unit: 1, step: step, through: 8 * step)
+  }
+
+  /// How far the run is, in one phrase.
+  var progress: String {
+    if imported != nil { return "\(NumberText.grouped(finished)) rows of imported logs" }
+    guard !isFinished else { return "\(NumberText.grouped(finished)) certificates" }
+    let held = held > 0 ? " (\(NumberText.grouped(held)) held)" : ""
+    let ended = fleet.map { ["failed", "cancelled"].contains($0.state) ? ", \($0.state)" : "" } ?? ""
+    return "\(NumberText.grouped(finished)) of \(NumberText.grouped(planned)) certificates so far\(held)\(ended)"
+  }
+
+  /// The name of a class, or its number where the image set has none.
+  func className(_ label: Int) -> String {
+    let names = fleet?.images.classNames ?? []
+    return names.indices.contains(label) ? names[label] : "\(label)"
   }
 }

@@ -4,7 +4,7 @@ internal import Smoothing
 ///
 /// Curves differ by dot pattern as well as by colour, so that the plot reads without colour.
 struct TerminalPlot {
-  private let report: RunReport
+  private let runs: ReportSet
   private let usesColor: Bool
   private let columns: Int
   private static let rows = 14
@@ -13,20 +13,20 @@ struct TerminalPlot {
   private static let patterns: [(on: Int, off: Int)] = [(1, 0), (5, 3), (1, 2), (8, 2), (2, 4), (3, 1)]
   private static let colors = [34, 33, 32, 35, 36, 31]
 
-  init(_ report: RunReport, usesColor: Bool, width: Int) {
-    self.report = report
+  init(_ runs: ReportSet, usesColor: Bool, width: Int) {
+    self.runs = runs
     self.usesColor = usesColor
     self.columns = max(width - Self.margin - 2, 20)
   }
 
   var lines: [String] {
-    let furthest = report.levels.compactMap { $0.accuracy.largestCertified }.max() ?? 0
-    let radii = report.tableRadii
-    // One table step past the last certified radius, so that the fall to zero shows.
-    let span = max(furthest * 1.04, radii.count > 1 ? radii[1] : 1)
+    let series = runs.series
+    let furthest = series.compactMap { $0.accuracy.largestCertified }.max() ?? 0
+    // A little past the last certified radius, so that the fall to zero shows.
+    let span = max(furthest * 1.04, runs.radii.first { $0 > 0 } ?? 1)
     var canvas = BrailleCanvas(columns: columns, rows: Self.rows)
-    for (index, level) in report.levels.enumerated() where !level.items.isEmpty {
-      draw(level.accuracy, index: index, span: span, on: &canvas)
+    for one in series where !one.level.items.isEmpty {
+      draw(one.accuracy, index: one.index, span: span, on: &canvas)
     }
     var lines: [String] = []
     for row in 0..<Self.rows {
@@ -34,8 +34,7 @@ struct TerminalPlot {
     }
     lines.append(String(repeating: " ", count: Self.margin - 1) + "└" + String(repeating: "─", count: columns))
     lines.append(radiusAxis(span: span))
-    lines.append(legend)
-    return lines
+    return lines + legend
   }
 
   private func draw(_ accuracy: CertifiedAccuracy, index: Int, span: Double, on canvas: inout BrailleCanvas) {
@@ -64,7 +63,7 @@ struct TerminalPlot {
   private func radiusAxis(span: Double) -> String {
     var line = [Character](repeating: " ", count: Self.margin + columns)
     var free = 0
-    for radius in report.tableRadii where radius <= span {
+    for radius in runs.radii where radius <= span {
       let text = Array(LevelSummary.head(radius))
       let start = Self.margin + Int(radius / span * Double(columns)) - text.count / 2
       guard start >= free, start + text.count <= line.count else { continue }
@@ -75,17 +74,19 @@ struct TerminalPlot {
     return String(line)
   }
 
-  private var legend: String {
-    let keys = report.levels.indices.map { index in
-      let pattern = Self.patterns[index % Self.patterns.count]
+  private var legend: [String] {
+    let keys = runs.series.map { series in
+      let pattern = Self.patterns[series.index % Self.patterns.count]
       var canvas = BrailleCanvas(columns: 4, rows: 1)
-      for x in 0..<8 where x % (pattern.on + pattern.off) < pattern.on { canvas.set(x: x, y: 1, series: index) }
+      for x in 0..<8 where x % (pattern.on + pattern.off) < pattern.on { canvas.set(x: x, y: 1, series: series.index) }
       let sample = canvas.line(0) { paint($0, color: Self.colors[$1 % Self.colors.count]) }
-      return "\(sample) sigma \(report.levels[index].sigma)"
+      return "\(sample) \(Escape.plain(series.name))"
     }
     let lead = String(repeating: " ", count: Self.margin)
-    return lead + keys.joined(separator: "   ") + "   certified accuracy against L2 radius"
-      + (report.isFinished ? "" : " (unfinished counted wrong)")
+    let caption = "certified accuracy against L2 radius" + (runs.isFinished ? "" : " (unfinished counted wrong)")
+    // Several runs have long names: one line each.
+    return runs.reports.count > 1
+      ? (keys + [caption]).map { lead + $0 } : [lead + keys.joined(separator: "   ") + "   " + caption]
   }
 
   private func paint(_ text: String, color: Int) -> String { usesColor ? "\u{1B}[\(color)m\(text)\u{1B}[0m" : text }

@@ -177,7 +177,7 @@ extension CohenLog {
         }
       }
       let draws = places[.draws] == nil ? nil : number(.draws, line, from: 1, "a number of draws")
-      let hits = places[.hits] == nil ? nil : number(.hits, line, from: 0, "a number of votes")
+      let hits = (text(.hits, line) ?? "").isEmpty ? nil : number(.hits, line, from: 0, "a number of votes")
       if let hits, let draws, hits > draws { refuse(line.number, "\(hits) votes of \(draws) draws", .hits) }
       var sigma: ExactDecimal?
       if let text = text(.sigma, line) {

@@ -42,6 +42,11 @@ import Testing
       ("aggregator start --sweep-seconds 0", "--sweep-seconds 0.0: all must be above 0"),
       ("aggregator start --log-level loud", "--log-level is loud; it must be one of trace,"),
       ("aggregator start --log-format xml", "--log-format is xml; it must be text or json"),
+      ("report", "<runs>"), ("report 1 --format pdf", "pdf"), ("report 1 --pictures=-1", "--pictures is -1"),
+      ("report 1 --radii 1,x", "--radii is 1,x; write up to 100 decimals"),
+      ("report 1 --published", "--published goes with --format markdown or latex"),
+      ("import cohen --name x", "<files>"), ("import cohen a", "--name"),
+      ("export certificates 3 --columns all", "all"),
       ("aggregator start --metrics here", "the metrics address is here; write HOST:PORT or PORT"),
     ])
   func usage(line: String, message: String) {
@@ -62,6 +67,9 @@ import Testing
       "worker start --name a --threads 4 --kinds certify --stop-when-idle",
       "coordinator start --metrics 127.0.0.1:9464 --log-format json", "aggregator start --metrics 9465",
       "migrate up --dry-run", "migrate sql", "export certificates 3 --output csv", "report 3 --html a.html --items",
+      "report a b imported:c --format markdown --out r.md --radii 0,0.5", "report a --published --out t.tex",
+      "import cohen a.txt b.txt --name c --sigma 0.25 --sigma 0.50 --n 100000 --alpha 0.01 --dry-run",
+      "export certificates 3 --columns rrcm --sigma 0.25 --time seconds",
       "radius --hits -1 --draws 10 --sigma -0.5 --alpha 1e-3", "verify golden a --threads 2",
     ])
   func examples(line: String) throws {

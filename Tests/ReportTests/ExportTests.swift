@@ -10,10 +10,10 @@ struct ExportTests {
   func tsv() {
     let lines = CertificateExport.tsv(Sample.finished).split(separator: "\n")
     #expect(lines.count == 301)
-    #expect(lines[0] == "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma")
-    #expect(lines[1] == "0\t0\t0\t0.735\t1\t0:00:13.736080\t9995\t10000\t0.25")
-    #expect(lines[8] == "35\t7\t8\t0.253\t0\t0:00:13.806080\t8553\t10000\t0.25")
-    #expect(lines[106] == "25\t5\t-1\t0.0\t0\t0:00:13.786080\t4567\t10000\t0.5")
+    #expect(lines[0] == "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full")
+    #expect(lines[1].hasPrefix("0\t0\t0\t0.735\t1\t0:00:13.736080\t9995\t10000\t0.25\t0.7348"))
+    #expect(lines[8].hasPrefix("35\t7\t8\t0.253\t0\t0:00:13.806080\t8553\t10000\t0.25\t0.25"))
+    #expect(lines[106] == "25\t5\t-1\t0.0\t0\t0:00:13.786080\t4567\t10000\t0.5\t0")
   }
 
   @Test("CSV radii are never above the certified ones and the counts give them back")
@@ -84,12 +84,51 @@ struct ExportTests {
     var shuffled = Sample.finished
     shuffled.levels = shuffled.levels.map { level in
       RunReport.Level(
-        sigma: level.sigma, m: level.m, slack: level.slack, tableDigest: level.tableDigest, planned: level.planned,
+        sigma: level.sigma, draws: level.draws, alpha: level.alpha, m: level.m, slack: level.slack,
+        tableDigest: level.tableDigest, planned: level.planned,
         items: level.items.reversed())
     }
     #expect(CertificateExport.tsv(shuffled) == CertificateExport.tsv(Sample.finished))
     #expect(CertificateExport.csv(shuffled) == CertificateExport.csv(Sample.finished))
     #expect(CertificateExport.json(shuffled) == CertificateExport.json(Sample.finished))
+  }
+
+  @Test("logs of other projects: six columns with a header, five without, both ways of writing time")
+  func logColumns() throws {
+    let cohen = CertificateExport.tsv(Sample.finished, columns: .cohen, sigma: 0.25).split(separator: "\n")
+    #expect(cohen.count == 101 && cohen[0] == "idx\tlabel\tpredict\tradius\tcorrect\ttime")
+    #expect(cohen[1] == "0\t0\t0\t0.735\t1\t0:00:13.736080")
+    let rrcm = CertificateExport.tsv(Sample.finished, columns: .rrcm, time: .seconds, sigma: 0.5).split(separator: "\n")
+    #expect(rrcm.count == 100 && rrcm[0] == "0\t0\t1.43\t1\t13.7")
+    #expect(rrcm[5] == "5\t-1\t0.0\t0\t13.8")
+  }
+
+  @Test("round trip: what is exported is read back as the same table", arguments: CertificateExport.Columns.allCases)
+  func roundTrip(columns: CertificateExport.Columns) throws {
+    for report in [Sample.finished, Sample.unfinished] {
+      for (level, time) in zip(report.levels, [CertificateExport.Time.clock, .seconds, .clock])
+      where !level.items.isEmpty {
+        let text = CertificateExport.tsv(report, columns: columns, time: time, sigma: level.sigma)
+        let log = try CohenLog.read(Array(text.utf8))
+        #expect(log.problems(sigma: level.sigma, draws: level.draws, alpha: level.alpha).isEmpty)
+        #expect(log.differingCorrect.isEmpty && log.cutLine == nil && log.rows.count == level.items.count)
+        for (row, item) in zip(log.rows, level.items) {
+          #expect(row.label == item.label && row.predicted == item.predicted)
+          #expect(columns == .rrcm ? row.index == nil : row.index == item.imageIndex)
+          #expect(abs(try #require(row.seconds) - item.seconds!) < (time == .clock ? 1e-6 : 0.06))
+          // Never above the certified radius, and below it only by the digits that print.
+          if columns == .ours {
+            #expect(row.radius <= item.radius ?? 0 && row.radius >= (item.radius ?? 0).nextDown)
+            #expect(row.hits == item.hits && row.draws == item.draws && row.sigma == level.sigma)
+          } else {
+            #expect(abs(row.radius - (item.radius ?? 0)) <= 0.005 * max(item.radius ?? 0, 1e-9))
+          }
+        }
+        let radii = ReportSet([report]).radii
+        let again = CertifiedAccuracy(log.rows.map(\.outcome), planned: level.planned)
+        if columns == .ours { #expect(radii.map { again.at($0) } == radii.map { level.accuracy.at($0) }) }
+      }
+    }
   }
 
   @Test("durations print as the published logs print them")
@@ -111,10 +150,10 @@ struct ExportTests {
     let text = Guarantee(gaussian).paragraphs.joined(separator: "\n")
     #expect(text.contains("Sound in real arithmetic only") && !text.contains("covers floating-point"))
     #expect(text.contains("2 other runs certified the same checkpoint"))
-    #expect(!grid.contains("other run"))
+    #expect(grid.contains("No other run certified the same checkpoint"))
     // Every kind of report prints it.
     for paragraph in Guarantee(gaussian).paragraphs {
-      #expect(HTMLReport(gaussian).text.contains(HTMLReport.escaped(paragraph)))
+      #expect(HTMLReport(gaussian).text.contains(Escape.html(paragraph)))
       #expect(CertificateExport.json(gaussian).contains(JSONText.string(paragraph)))
     }
     let terminal = TerminalReport(gaussian, usesColor: false).text.split(separator: "\n").joined(separator: " ")
@@ -136,14 +175,14 @@ struct ExportTests {
 
   @Test("table radii reach the furthest certified radius in at most nine columns")
   func radii() {
-    #expect(Array(Sample.finished.tableRadii) == [0, 0.5, 1, 1.5, 2, 2.5, 3])
-    #expect(Array(Sample.unfinished.tableRadii) == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5])
-    #expect(Array(Sample.report(levels: []).tableRadii) == [0, 0.25])
+    #expect(ReportSet([Sample.finished]).radii == [0, 0.5, 1, 1.5, 2, 2.5, 3])
+    #expect(ReportSet([Sample.unfinished]).radii == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5])
+    #expect(ReportSet([Sample.report(levels: [])]).radii == [0, 0.25])
     var level = Sample.level(1.0, spread: 0, finished: 2)
     level.items[0].topClass = level.items[0].label
     for furthest in [0.1, 3.9, 7.5, 16, 39, 100, 1000] {
       level.items[0].radius = furthest
-      let radii = Sample.report(levels: [level]).tableRadii
+      let radii = ReportSet([Sample.report(levels: [level])]).radii
       #expect((2...9).contains(radii.count), "\(furthest)")
     }
   }

@@ -53,7 +53,7 @@ struct TerminalReportTests {
   func control() {
     let report = Sample.report(levels: [Sample.level(0.5, spread: 0.5, finished: 3)], name: "a\u{1B}[2Jb\u{9B}c\nd")
     let text = TerminalReport(report, usesColor: false).text
-    #expect(text.hasPrefix("a[2Jbcd  run 12"))
+    #expect(text.hasPrefix("a[2Jbc d  run 12"))
   }
 
   @Test("the plot steps where the table says: above each radius stands the certified accuracy")
@@ -66,7 +66,7 @@ struct TerminalReportTests {
       item.radius = 2
       return item
     }
-    let lines = TerminalPlot(Sample.report(levels: [level]), usesColor: false, width: 88).lines
+    let lines = TerminalPlot(ReportSet([Sample.report(levels: [level])]), usesColor: false, width: 88).lines
     let rows = lines.prefix(14).map { $0.drop { $0 != "┤" }.dropFirst() }
     #expect(lines[0].hasPrefix(" 100%┤") && lines[13].hasPrefix("   0%┤") && lines[14].hasPrefix("     └"))
     // The fall is at r = 2 of a span of 2 · 1.04, that is in column 80 · 2/2.08 = 76.9, counted from 0.
@@ -79,7 +79,7 @@ struct TerminalReportTests {
   func items() {
     let report = Sample.report(
       levels: Sample.finished.levels, classNames: ["zero", "one", "two", "three", "four", "five", "six", "seven"])
-    let lines = TerminalReport(report, usesColor: false).itemTable(report.levels[1])
+    let lines = TerminalReport(report, usesColor: false).itemTable(report.levels[1], of: report)
     #expect(lines.count == 103 && lines[0] == "sigma 0.5")
     #expect(lines[3] == "    0  zero   zero      1.4302  correct   9,992  10,000  0.997885")
     #expect(lines[8] == "   25  five   abstains       –            4,567  10,000  0.441290")

@@ -1,0 +1,68 @@
+internal import Smoothing
+
+/// What a run's figures rest on, as names and values; every format prints these lines.
+struct ReportFacts {
+  struct Line {
+    let name: String
+    /// With digests in full.
+    let value: String
+    /// With digests cut, for a terminal.
+    let short: String
+
+    init(_ name: String, _ value: String, short: String? = nil) {
+      self.name = name
+      self.value = value
+      self.short = short ?? value
+    }
+  }
+
+  let lines: [Line]
+
+  init(_ report: RunReport) {
+    switch report.basis {
+    case .fleet(let fleet): lines = Self.own(fleet, levels: report.levels)
+    case .imported(let imported): lines = Self.imported(imported, levels: report.levels)
+    }
+  }
+
+  private static func own(_ fleet: RunReport.Fleet, levels: [RunReport.Level]) -> [Line] {
+    let settings = fleet.settings
+    var lines = [
+      Line(
+        "checkpoint", "\(fleet.checkpoint.name) · \(fleet.checkpoint.digest)",
+        short: "\(fleet.checkpoint.name)  \(fleet.checkpoint.digest.prefix(12))"),
+      Line(
+        "images", "\(fleet.images.dataset), \(fleet.images.subset) · \(fleet.images.digest)",
+        short: "\(fleet.images.dataset), \(fleet.images.subset)  \(fleet.images.digest.prefix(12))"),
+      Line(
+        "draws",
+        "n0 \(NumberText.grouped(settings.n0)), n \(NumberText.grouped(settings.n)), alpha \(settings.alpha), "
+          + "mode \(settings.mode), seed \(settings.seed)"),
+    ]
+    let noise = levels.map { level in
+      let grid = level.m.map { "m \($0), slack \(NumberText.roundedUp(level.slack))" } ?? ""
+      let table = level.tableDigest.map { ", table \($0)" } ?? ""
+      return "sigma \(level.sigma)" + (grid.isEmpty ? "" : " (\(grid)\(table))")
+    }
+    let short = levels.map { level in "\(level.sigma)" + (level.m.map { " (m \($0))" } ?? "") }
+    let limits = settings.sampler == .gaussian ? " (sound in real arithmetic only)" : ""
+    lines.append(
+      Line(
+        "noise", "\(settings.sampler.rawValue)\(limits), \(noise.joined(separator: "; "))",
+        short: "\(settings.sampler.rawValue)\(limits), sigma \(short.joined(separator: ", "))"))
+    lines += settings.numerics.map { Line("numerics", $0) }
+    let reach = levels.map { "\(NumberText.radius($0.reach)) at sigma \($0.sigma)" }
+    if !reach.isEmpty { lines.append(Line("reach", "no radius beyond \(reach.joined(separator: ", "))")) }
+    if let error = fleet.error { lines.append(Line("error", error)) }
+    return lines
+  }
+
+  private static func imported(_ imported: RunReport.Imported, levels: [RunReport.Level]) -> [Line] {
+    let stated = levels.map { "sigma \($0.sigma): n \(NumberText.grouped($0.draws)), alpha \($0.alpha)" }
+    return [
+      Line("origin", "imported, not recomputable"), Line("source", imported.source),
+      Line("stated", stated.joined(separator: "; ")),
+    ]
+      + imported.files.map { Line("file", $0) } + imported.notes.map { Line("note", $0) }
+  }
+}
