@@ -26,22 +26,11 @@ package final class GridTable: Sendable {
     return m
   }
 
-  /// - Throws: `NoiseError` when m is not in 1…65,536 or sums m·255 + k could reach 2²⁴, beyond exact float32.
+  /// - Throws: `NoiseError` as `requireUsable` does.
+  /// - Complexity: about 20 µs per threshold; 2·9.1·255·m·sigma of them.
   package convenience init(sigma: Sigma, m: Int) throws {
-    guard (1...65_536).contains(m) else {
-      throw NoiseError("grid m is \(m); it must be 1 to 65536. Leave it out for the default.")
-    }
-    let deviation = Double(255 * m) * sigma.value
-    // 9.2 deviations lie beyond the last threshold above 2⁻⁶⁴ (at about 9.08).
-    let reach = Int64(9.2 * deviation) + 2
-    guard reach + Int64(255 * m) < 1 << 24 else {
-      throw NoiseError(
-        "sigma \(sigma) with grid m \(m) needs integers beyond 2^24, which float32 does not hold; lower m")
-    }
-    func threshold(_ k: Int64) -> UInt64? {
-      var value: UInt64 = 0
-      return sigma.decimal.withCString { rrcm_grid_threshold(k, Int64(m), $0, &value) } == 1 ? value : nil
-    }
+    let reach = try Self.requireUsable(sigma: sigma, m: m)
+    func threshold(_ k: Int64) -> UInt64? { Self.threshold(k, sigma: sigma, m: m) }
     // Φ(-y) = 1 - Φ(y): the upper half is the lower half's complement.
     var lower: [UInt64] = []
     var first: Int64?
@@ -50,8 +39,7 @@ package final class GridTable: Sendable {
       first = first ?? k
       lower.append(value)
     }
-    guard let first else { throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise m") }
-    self.init(sigma: sigma, m: m, lowest: Int32(first), thresholds: lower + lower.reversed().map { 0 &- $0 })
+    self.init(sigma: sigma, m: m, lowest: Int32(first!), thresholds: lower + lower.reversed().map { 0 &- $0 })
   }
 
   /// Reads what `text` wrote. The caller has compared the text's SHA-256 with the `digest` that it trusts.
@@ -82,6 +70,42 @@ package final class GridTable: Sendable {
       guide[i] = UInt32(below)
     }
     self.guide = guide
+  }
+
+  /// Checks a table without computing it.
+  ///
+  /// - Returns: an integer beyond every k the sampler can return.
+  /// - Throws: `NoiseError` when m is not in 1…65,536, when the table would take minutes to compute or its sums
+  ///   m·255 + k could reach 2²⁴, beyond exact float32, and when it would have no threshold.
+  @discardableResult
+  package static func requireUsable(sigma: Sigma, m: Int) throws -> Int64 {
+    guard (1...65_536).contains(m) else {
+      throw NoiseError("grid m is \(m); it must be 1 to 65536. Leave it out for the default.")
+    }
+    let deviation = Double(255 * m) * sigma.value
+    // 9.2 deviations lie beyond the last threshold above 2⁻⁶⁴ (at about 9.08).
+    let reach = Int64(9.2 * deviation) + 2
+    guard reach + Int64(255 * m) < 1 << 24 else {
+      throw NoiseError(
+        "sigma \(sigma) with grid m \(m) needs integers beyond 2^24, which float32 does not hold; lower m")
+    }
+    guard reach <= largestReach else {
+      throw NoiseError(
+        "sigma \(sigma) with grid m \(m) needs a table of \(2 * reach) thresholds, more than \(2 * largestReach);"
+          + " lower m or sigma")
+    }
+    guard threshold(-1, sigma: sigma, m: m) != nil else {
+      throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise m")
+    }
+    return reach
+  }
+
+  /// Ten seconds' work; the default m needs it for no sigma under 100.
+  private static let largestReach: Int64 = 1 << 18
+
+  private static func threshold(_ k: Int64, sigma: Sigma, m: Int) -> UInt64? {
+    var value: UInt64 = 0
+    return sigma.decimal.withCString { rrcm_grid_threshold(k, Int64(m), $0, &value) } == 1 ? value : nil
   }
 
   /// Number of values k can take, T.

@@ -175,7 +175,7 @@ extension Smoothing {
     }
     if sampler == .grid, alpha > 0 {
       for sigma in sigmas {
-        do { _ = try GridTable(sigma: sigma, m: m ?? GridTable.defaultM(for: sigma)) } catch {
+        do { try GridTable.requireUsable(sigma: sigma, m: m ?? GridTable.defaultM(for: sigma)) } catch {
           reader.problem("smoothing.sigma", "\(error)")
         }
       }
