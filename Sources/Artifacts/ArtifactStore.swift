@@ -250,7 +250,7 @@ extension ArtifactStore {
     }
 
     package func write(_ part: Bytes) throws(FormatError) {
-      part.withUnsafeBytes { accumulator.update($0) }
+      accumulator.update(part)
       try file.write(part)
       count += Int64(part.count)
     }

@@ -1,11 +1,11 @@
 internal import Dispatch
-package import Tensors
+internal import Tensors
 
 /// Imports class directories of JPEG and PNG files, from a directory or a tar archive (plain or gzip).
 ///
-/// Layout: `[SPLIT/]CLASS/FILE` under one common folder. A file's class is the name of its directory; a directory above
-/// it named train, val, valid, validation, test or heldout is its split. Classes are numbered in sorted order, images are
-/// sorted by path, both by bytes. Names that start with a dot, and files without a .jpg, .jpeg or .png ending, are
+/// Layout: `[SPLIT/]CLASS/FILE` under one common folder. A file's class is the name of its directory, or of the .tar that
+/// holds it (ImageNet's training archive is a tar of such); a directory above it named train, val, valid, validation, test
+/// or heldout is its split. Classes are numbered in sorted order, images are sorted by path, both by bytes. Names that start with a dot, and files without a .jpg, .jpeg or .png ending, are
 /// left out. Each image becomes S×S RGB as `PixelImage.squared(side:)` says.
 package struct ImageFolder: Sendable {
   /// The set's name for people.
@@ -23,33 +23,47 @@ package struct ImageFolder: Sendable {
 
   /// Longest side an image may have in units of its shortest: beyond, the middle square says little and costs much.
   private static let maximumAspect = 50
-  /// Largest file read.
-  private static let maximumFile = 1 << 28
   private static let splitNames: Set<String> = ["train", "val", "valid", "validation", "test", "heldout"]
 
   /// Reads everything under `path`.
   ///
-  /// Blocking, and busy on every core: call it from a thread of its own. Memory: the images, plus a few files.
+  /// Blocking, and busy on every core: call it from a thread of its own. Memory: a few files' worth, whatever the size of
+  /// the set; the pixels go to a nameless file.
   ///
-  /// - Parameter progress: called now and then with the number of images done and of all, from the calling thread.
-  /// - Throws: `FormatError` naming the file that cannot be used; nothing is skipped silently but what is listed above.
-  package func read(path: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }) throws(FormatError)
-    -> ImageSet
-  {
+  /// - Parameters:
+  ///   - scratch: directory with room for N·3·S² bytes.
+  ///   - progress: called now and then with the number of images done and of all, from the calling thread.
+  /// - Throws: `RefusedFiles` naming every file that cannot be used, `FormatError` where nothing can be read at all;
+  ///   nothing is skipped silently but what is listed above.
+  package func read(
+    path: String, scratch: String = "/tmp", progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws -> ImageSet {
     guard (1...4096).contains(side) else {
       throw FormatError(file: path, field: "image side", value: "\(side)", remedy: "give a side from 1 to 4096 pixels")
     }
     let tree = try ImageTree(path: path)
-    let files = try tree.files().filter { Self.isImage($0.path) }
+    let listing = try tree.listing()
+    let files = listing.files.filter { Self.isImage($0.path) }
       .sorted { $0.path.utf8.lexicographicallyPrecedes($1.path.utf8) }
-    let layout = try Layout(files.map(\.path), in: path, defaultSplit: split)
-    if let large = files.first(where: { $0.size > Self.maximumFile }) {
-      throw FormatError(
-        file: path, field: large.path, value: "\(large.size) bytes", remedy: "files may have \(Self.maximumFile)")
+    var refusals = listing.refusals
+    refusals += files.filter { $0.size > ImageTree.maximumFile }.map {
+      FormatError(
+        file: $0.path, field: "file size", value: "\($0.size) bytes",
+        remedy: "files may have \(ImageTree.maximumFile); take it out of the image set")
     }
-    let pixels = try readPixels(tree, files.map(\.path), progress)
+    let layout: Layout
+    do throws(FormatError) { layout = try Layout(files.map(\.path), in: path, defaultSplit: split) } catch {
+      guard !refusals.isEmpty else { throw error }
+      throw RefusedFiles(path: path, refusals: refusals + [error], count: files.count + listing.refusals.count)
+    }
+    let usable = Set(files.filter { $0.size <= ImageTree.maximumFile }.map(\.path))
+    let pixels = try ScratchFile(in: scratch)
+    refusals += try decode(tree, files.map(\.path), usable, into: pixels, progress)
+    guard refusals.isEmpty else {
+      throw RefusedFiles(path: path, refusals: refusals, count: files.count + listing.refusals.count)
+    }
     return try ImageSet(
-      name: name, classNames: layout.classNames, channels: 3, height: side, width: side, images: Bytes(pixels),
+      name: name, classNames: layout.classNames, channels: 3, height: side, width: side, images: pixels.bytes(),
       labels: layout.labels, splits: layout.splits, sources: files.map(\.path))
   }
 
@@ -59,64 +73,55 @@ package struct ImageFolder: Sendable {
     return !parts.contains { $0.hasPrefix(".") } && [".jpg", ".jpeg", ".png"].contains { name.hasSuffix($0) }
   }
 
-  /// Planes [N, 3, S, S] in the order of `paths`.
-  private func readPixels(_ tree: ImageTree, _ paths: [String], _ progress: (Int, Int) -> Void) throws(FormatError)
-    -> [UInt8]
-  {
-    let position = Dictionary(uniqueKeysWithValues: zip(paths, 0...))
+  /// Writes planes [N, 3, S, S] in the order of `paths`. Returns a refusal for each file that cannot be used.
+  private func decode(
+    _ tree: ImageTree, _ paths: [String], _ usable: Set<String>, into pixels: ScratchFile,
+    _ progress: (Int, Int) -> Void
+  ) throws(FormatError) -> [FormatError] {
+    let position = Dictionary(zip(paths, 0...), uniquingKeysWith: { first, _ in first })
     guard position.count == paths.count else {
       let twice = zip(paths, paths.dropFirst()).first { $0 == $1 }!.0
       throw FormatError(file: tree.path, field: "entry", value: "\"\(twice)\" twice", remedy: "pack the archive again")
     }
-    let imageSize = 3 * side * side
-    let (size, overflow) = imageSize.multipliedReportingOverflow(by: paths.count)
-    precondition(!overflow, "more images than memory can address")
+    var refusals: [FormatError] = []
     var done = 0
-    var failure: FormatError?
-    let pixels = [UInt8](unsafeUninitializedCapacity: size) { target, initialized in
-      do throws(FormatError) {
-        try tree.forEachBatch(of: Set(paths)) { (batch) throws(FormatError) in
-          let places = batch.map { file in
-            let start = position[file.path]! * imageSize
-            return UnsafeMutableBufferPointer(rebasing: target[start..<start + imageSize])
-          }
-          try decode(batch, into: places)
-          done += batch.count
-          progress(done, paths.count)
-        }
-        initialized = size
-      } catch {
-        failure = error
+    try tree.forEachBatch(of: usable) { (batch) throws(FormatError) in
+      for failure in decode(batch, to: pixels, at: { position[$0]! }) {
+        // A full disk says nothing about an image.
+        if failure.systemError != nil { throw failure }
+        refusals.append(failure)
       }
+      done += batch.count
+      progress(done, paths.count)
     }
-    if let failure { throw failure }
-    guard done == paths.count else {
+    guard done == usable.count else {
       throw FormatError(
-        file: tree.path, field: "content", value: "\(done) images on second reading, \(paths.count) on the first",
+        file: tree.path, field: "content", value: "\(done) images on second reading, \(usable.count) on the first",
         remedy: "it changed while it was read; import it again")
     }
-    return pixels
+    return refusals
   }
 
-  /// Decodes a batch on all cores, each file into its own planes.
-  private func decode(_ batch: [ImageTree.Content], into planes: [UnsafeMutableBufferPointer<UInt8>])
-    throws(FormatError)
+  /// Decodes a batch on all cores, each file into its own place. Returns what went wrong.
+  private func decode(_ batch: [ImageTree.Content], to pixels: ScratchFile, at place: (String) -> Int) -> [FormatError]
   {
+    let places = batch.map { place($0.path) }
     var failures = [FormatError?](repeating: nil, count: batch.count)
     failures.withUnsafeMutableBufferPointer { failures in
-      // Each iteration writes its own planes and its own failure only.
-      nonisolated(unsafe) let (failures, planes) = (failures, planes)
+      // Each iteration writes its own failure only.
+      nonisolated(unsafe) let failures = failures
       DispatchQueue.concurrentPerform(iterations: batch.count) { i in
         do throws(FormatError) {
           let image = try ImageDecoder.decode(batch[i].bytes.open(), name: batch[i].path)
           try requireAspect(image, batch[i].path)
-          image.squared(side: side).copyPlanes(to: planes[i])
+          let planes = Bytes(image.squared(side: side).planes)
+          try pixels.write(planes, at: places[i] * planes.count)
         } catch {
           failures[i] = error
         }
       }
     }
-    if let first = failures.compactMap(\.self).first { throw first }
+    return failures.compactMap(\.self)
   }
 
   private func requireAspect(_ image: PixelImage, _ name: String) throws(FormatError) {
@@ -136,17 +141,19 @@ private struct Layout {
   let splits: [String]
 
   init(_ paths: [String], in file: String, defaultSplit: String) throws(FormatError) {
+    let strays = paths.filter { !$0.contains("/") }
+    guard strays.isEmpty else {
+      let more = strays.count > 1 ? " and \(strays.count - 1) more" : ""
+      throw FormatError(
+        file: file, field: "entry", value: "\"\(strays[0])\"\(more), outside any class directory",
+        remedy: "put each image into a directory named after its class")
+    }
     var classes: [String] = []
     var splits: [String] = []
     var root: (parts: ArraySlice<Substring>, hasSplit: Bool, path: String)?
     for path in paths {
       var parts = path.split(separator: "/").dropLast()
-      guard let className = parts.popLast() else {
-        throw FormatError(
-          file: file, field: "entry", value: "\"\(path)\", outside any class directory",
-          remedy: "put each image into a directory named after its class")
-      }
-      classes.append(String(className))
+      classes.append(String(parts.removeLast()))
       let hasSplit = parts.last.map { ImageFolder.isSplit($0) } ?? false
       splits.append(hasSplit ? String(parts.removeLast()) : defaultSplit)
       if let root, root.parts != parts || root.hasSplit != hasSplit {

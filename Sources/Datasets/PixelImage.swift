@@ -17,14 +17,16 @@ package struct PixelImage: Sendable, Equatable {
     self.pixels = pixels
   }
 
-  /// Copies planes (C, H, W), the order in which image sets and networks keep pixels, to `target`.
-  package func copyPlanes(to target: UnsafeMutableBufferPointer<UInt8>) {
+  /// Planes (C, H, W), the order in which image sets and networks keep pixels.
+  package var planes: [UInt8] {
     let plane = width * height
-    precondition(target.count == plane * channels, "\(target.count) bytes do not take \(channels) planes of \(plane)")
-    pixels.withUnsafeBufferPointer { source in
-      for c in 0..<channels {
-        for i in 0..<plane { target[c * plane + i] = source[i * channels + c] }
+    return [UInt8](unsafeUninitializedCapacity: pixels.count) { target, initialized in
+      pixels.withUnsafeBufferPointer { source in
+        for c in 0..<channels {
+          for i in 0..<plane { target[c * plane + i] = source[i * channels + c] }
+        }
       }
+      initialized = pixels.count
     }
   }
 }

@@ -3,27 +3,34 @@ internal import Tensors
 /// Reads the regular files of a tar archive (plain or gzip) one after the other, without unpacking it.
 ///
 /// Understands ustar, GNU long names and POSIX extended headers. Entries that could reach outside a folder, or that are
-/// links or devices, are refused, although nothing is ever written.
+/// links or devices, come with a refusal, although nothing is ever written.
 final class TarReader {
   struct Entry {
     let path: String
     let size: Int
+    /// Why it cannot be used; nil for a regular file inside the archive's own folder.
+    var refusal: FormatError?
   }
 
-  private let reader: GzipReader
+  private let reader: any ByteStream
   /// Bytes of the current entry, padding included, that have not been read.
   private var pending = 0
-  /// Content size of the current entry.
+  /// Bytes of the current entry's content that have not been read.
   private var current = 0
   private static let block = 512
   /// Longest path or extended header accepted.
   private static let maximumHeader = 1 << 20
 
-  init(path: String) throws(FormatError) { reader = try GzipReader(path: path) }
+  convenience init(path: String) throws(FormatError) { self.init(try GzipReader(path: path)) }
 
-  /// Moves to the next regular file; nil at the end of the archive. Folders are passed over.
+  private init(_ reader: any ByteStream) { self.reader = reader }
+
+  /// The archive that the file just returned by `next` is. To be read before the next call of `next` on this one.
+  func nested(_ entry: Entry) -> TarReader { TarReader(EntryStream(of: self, path: "\(reader.path): \(entry.path)")) }
+
+  /// Moves to the next file; nil at the end of the archive. Folders are passed over.
   ///
-  /// - Throws: `FormatError` for a damaged or foreign archive and for entries as described above.
+  /// - Throws: `FormatError` for a damaged or foreign archive.
   func next() throws(FormatError) -> Entry? {
     var longPath: String?
     var longSize: Int?
@@ -44,49 +51,72 @@ final class TarReader {
       let kind = header[156]
       switch kind {
       case UInt8(ascii: "x"):
-        let records = try extendedHeader(size)
+        let records = try extendedHeader()
         longPath = records["path"] ?? longPath
         if let text = records["size"] {
           guard let value = Int(text) else { throw problem("extended header size", "\"\(text)\"") }
           longSize = value
         }
       case UInt8(ascii: "L"):
-        longPath = String(decoding: try description(of: size).prefix { $0 != 0 }, as: UTF8.self)
+        longPath = String(decoding: try description().prefix { $0 != 0 }, as: UTF8.self)
       case UInt8(ascii: "g"): break
       case UInt8(ascii: "5"):
         (longPath, longSize) = (nil, nil)
       case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
         let parts = path.split(separator: "/", omittingEmptySubsequences: true)
-        guard !path.hasPrefix("/"), !parts.contains(".."), !parts.isEmpty else {
-          throw problem("entry", "\"\(path)\"", "paths must stay inside the archive's own folder; pack it again")
+        guard !path.hasPrefix("/"), !parts.contains(".."), parts.contains(where: { $0 != "." }) else {
+          return refused(path, "\"\(path)\"", "paths must stay inside the archive's own folder; pack it again")
         }
         return Entry(path: parts.filter { $0 != "." }.joined(separator: "/"), size: size)
-      case UInt8(ascii: "1"), UInt8(ascii: "2"), UInt8(ascii: "K"):
-        throw problem("entry", "\"\(path)\", a link", "pack the archive again with links followed (tar --dereference)")
+      case UInt8(ascii: "K"): break  // A link's long target; the link itself follows.
+      case UInt8(ascii: "1"), UInt8(ascii: "2"):
+        return refused(
+          path, "\"\(path)\", a link", "pack the archive again with links followed (tar --dereference)")
       default:
-        let letter = Character(Unicode.Scalar(kind))
-        throw problem("entry", "\"\(path)\" of type '\(letter)'", "only files and folders may be in it; pack it again")
+        let type = (0x21...0x7E).contains(kind) ? "'\(Character(Unicode.Scalar(kind)))'" : "\(kind)"
+        return refused(path, "\"\(path)\" of type \(type)", "only files and folders may be in it; pack it again")
       }
     }
   }
 
+  private func refused(_ path: String, _ value: String, _ remedy: String) -> Entry {
+    Entry(path: path, size: 0, refusal: problem("entry", value, remedy))
+  }
+
   /// The content of the file that `next` has just returned.
-  func content() throws(FormatError) -> Bytes {
-    let bytes = try reader.read(upTo: current)
-    guard bytes.count == current else { throw problem("archive", "cut short inside a file") }
-    pending -= current
+  ///
+  /// - Parameter limit: the largest size accepted, in bytes.
+  func content(limit: Int) throws(FormatError) -> Bytes {
+    guard current <= limit else { throw problem("file size", "\(current) bytes", "at most \(limit) are read") }
+    let bytes = try part(upTo: current)
+    guard current == 0 else { throw problem("archive", "cut short inside a file") }
     return Bytes(bytes)
   }
 
+  /// The next bytes of the present file's content; fewer only at its end or the archive's.
+  fileprivate func part(upTo count: Int) throws(FormatError) -> [UInt8] {
+    let bytes = try reader.read(upTo: min(count, current))
+    current -= bytes.count
+    pending -= bytes.count
+    return bytes
+  }
+
+  /// Passes over bytes of the present file's content.
+  fileprivate func skipPart(_ count: Int) throws(FormatError) {
+    let count = min(count, current)
+    try reader.skip(count)
+    current -= count
+    pending -= count
+  }
+
   /// The content of an entry that describes the next one.
-  private func description(of size: Int) throws(FormatError) -> [UInt8] {
-    guard size <= Self.maximumHeader else { throw problem("extended header", "\(size) bytes long") }
-    return try content().array
+  private func description() throws(FormatError) -> [UInt8] {
+    try content(limit: Self.maximumHeader).array
   }
 
   /// Records `LENGTH KEY=VALUE\n` of a POSIX extended header.
-  private func extendedHeader(_ size: Int) throws(FormatError) -> [String: String] {
-    var rest = try description(of: size)[...]
+  private func extendedHeader() throws(FormatError) -> [String: String] {
+    var rest = try description()[...]
     var records: [String: String] = [:]
     while !rest.isEmpty {
       guard let space = rest.firstIndex(of: UInt8(ascii: " ")),
@@ -135,4 +165,18 @@ final class TarReader {
   {
     FormatError(file: reader.path, field: field, value: value, remedy: remedy)
   }
+}
+
+/// The content of one file of an archive.
+private final class EntryStream: ByteStream {
+  let path: String
+  private let archive: TarReader
+
+  init(of archive: TarReader, path: String) {
+    self.archive = archive
+    self.path = path
+  }
+
+  func read(upTo count: Int) throws(FormatError) -> [UInt8] { try archive.part(upTo: count) }
+  func skip(_ count: Int) throws(FormatError) { try archive.skipPart(count) }
 }

@@ -35,7 +35,7 @@ package final class AtomicFile {
 
   /// Appends `bytes`.
   package func write(_ bytes: Bytes) throws(FormatError) {
-    try bytes.withUnsafeBytes { (region) throws(FormatError) in try write(region) }
+    try bytes.forEachPiece { (region) throws(FormatError) in try write(region) }
   }
 
   /// Makes the file appear, durably: under its name, or under another path in the same file system.
@@ -70,7 +70,7 @@ package final class AtomicFile {
     }
   }
 
-  private static func failure(_ path: String, _ what: String, _ number: Int32) -> FormatError {
+  static func failure(_ path: String, _ what: String, _ number: Int32) -> FormatError {
     let remedy =
       switch number {
       case ENOSPC, EDQUOT: "the disk is full or the quota is used up: free space there, or choose another folder"

@@ -39,6 +39,13 @@ package struct Bytes: Sendable {
     range = 0..<mapping.count
   }
 
+  /// Maps the file that `descriptor` is open on, which may be closed afterwards; `path` is for messages.
+  init(mapping descriptor: Int32, path: String) throws(FormatError) {
+    let mapping = try FileMapping(descriptor: descriptor, path: path)
+    storage = .mapping(mapping)
+    range = 0..<mapping.count
+  }
+
   private init(storage: Storage, range: Range<Int>) {
     self.storage = storage
     self.range = range
@@ -70,18 +77,24 @@ package struct Bytes: Sendable {
     }
   }
 
-  /// Lets go of the memory that reading a mapped file has filled; reading again fills it anew. For big files read once.
-  package func releasePages() {
-    guard case .mapping = storage else { return }
-    withUnsafeBytes { part in
-      guard let base = part.baseAddress else { return }
-      let page = UInt(getpagesize())
-      let (first, end) = (
-        (UInt(bitPattern: base) + page - 1) / page * page, (UInt(bitPattern: base) + UInt(part.count)) / page * page
-      )
-      if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED) }
+  /// Gives `body` the bytes in place, some megabytes at a time, and hands a mapping's pages back after each piece: going
+  /// over a file of any size takes no memory to speak of.
+  package func forEachPiece<E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+    for start in stride(from: 0, to: count, by: Self.pieceSize) {
+      let piece = slice(start..<min(start + Self.pieceSize, count))
+      try piece.withUnsafeBytes(body)
+      piece.releasePages()
     }
   }
+
+  /// Lets the system take back the memory of a mapping's pages; they are read again when touched. Nothing happens to
+  /// bytes that are held in memory.
+  package func releasePages() {
+    guard case .mapping(let mapping) = storage else { return }
+    mapping.release(range)
+  }
+
+  private static let pieceSize = 8 << 20
 
   /// A copy as an array.
   package var array: [UInt8] { withUnsafeBytes { [UInt8]($0) } }
@@ -109,7 +122,7 @@ private final class FileMapping: @unchecked Sendable {
   private let lock: Int32
   var count: Int { region.count }
 
-  init(path: String, locked: Bool) throws(FormatError) {
+  convenience init(path: String, locked: Bool) throws(FormatError) {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw FormatError(
@@ -118,20 +131,27 @@ private final class FileMapping: @unchecked Sendable {
     }
     var keepsOpen = false
     defer { if !keepsOpen { close(descriptor) } }
-    var status = stat()
     if locked {
+      var status = stat()
       while flock(descriptor, LOCK_SH) != 0 && errno == EINTR {}
       guard fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
         throw FormatError(file: path, field: "file", value: "removed meanwhile", remedy: "fetch it again")
       }
     }
+    try self.init(descriptor: descriptor, path: path, lock: locked ? descriptor : -1)
+    keepsOpen = locked
+  }
+
+  /// Maps what `descriptor` is open on; `path` is for messages.
+  init(descriptor: Int32, path: String, lock: Int32 = -1) throws(FormatError) {
+    var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       throw FormatError(file: path, field: "file", value: "not a regular file", remedy: "give the path of a file")
     }
+    self.lock = lock
     let size = Int(status.st_size)
     guard size > 0 else {
       region = UnsafeRawBufferPointer(start: nil, count: 0)
-      lock = -1
       return
     }
     guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED else {
@@ -139,8 +159,14 @@ private final class FileMapping: @unchecked Sendable {
         file: path, field: "file", value: "not mappable (\(errorText(errno)))", remedy: "check free address space")
     }
     region = UnsafeRawBufferPointer(start: base, count: size)
-    keepsOpen = locked
-    lock = locked ? descriptor : -1
+  }
+
+  /// Drops the pages that hold bytes of `range`, also those shared with neighbours: any of them can be read again.
+  func release(_ range: Range<Int>) {
+    guard let base = region.baseAddress, !range.isEmpty else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = range.lowerBound / page * page
+    madvise(UnsafeMutableRawPointer(mutating: base + start), range.upperBound - start, MADV_DONTNEED)
   }
 
   deinit {

@@ -21,11 +21,7 @@ package struct SHA256: Sendable, Hashable {
   /// The digest of `bytes`.
   package init(hashing bytes: Bytes) {
     let accumulator = Accumulator()
-    for start in stride(from: 0, to: bytes.count, by: 1 << 22) {
-      let part = bytes.slice(start..<min(start + 1 << 22, bytes.count))
-      part.withUnsafeBytes { accumulator.update($0) }
-      part.releasePages()
-    }
+    accumulator.update(bytes)
     self = accumulator.finish()
   }
 
@@ -61,6 +57,8 @@ extension SHA256 {
     package func update(_ region: UnsafeRawBufferPointer) {
       EVP_DigestUpdate(context, region.baseAddress, region.count)
     }
+
+    package func update(_ bytes: Bytes) { bytes.forEachPiece { update($0) } }
 
     /// The digest of all that was given; the accumulator must not be used afterwards.
     package func finish() -> SHA256 {

@@ -57,7 +57,7 @@ extension SafetensorsFile {
   /// The SHA-256 of the file as it is or would be written; takes no copy of it.
   package var digest: SHA256 {
     let accumulator = SHA256.Accumulator()
-    serialize { part in part.withUnsafeBytes { accumulator.update($0) } }
+    serialize { part in accumulator.update(part) }
     return accumulator.finish()
   }
 

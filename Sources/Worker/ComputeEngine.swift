@@ -70,8 +70,11 @@ package actor ComputeEngine {
       throw ComputeError(
         "image \(work.imageIndex) is not in image set \(work.datasetDigest), which has \(images.count)")
     }
+    let pixels = images.image(work.imageIndex)
+    // A set may be larger than memory: its pages go back once the image is copied.
+    defer { pixels.releasePages() }
     let request = ChunkRequest(
-      pixels: images.image(work.imageIndex).array, imageIndex: UInt32(work.imageIndex),
+      pixels: pixels.array, imageIndex: UInt32(work.imageIndex),
       phase: Phase(rawValue: Int16(work.chunk.phase))!, samples: work.chunk.samples,
       noise: try stream(seed: work.seed, level: work.level))
     let votes = try classifier.votes(for: request)

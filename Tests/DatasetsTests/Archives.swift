@@ -23,7 +23,10 @@ func gzipped(_ bytes: [UInt8]) -> [UInt8] {
 struct TarBuilder {
   private(set) var bytes: [UInt8] = []
 
-  mutating func add(_ name: String, _ content: [UInt8] = [], kind: Character = "0", prefix: String = "") {
+  /// - Parameter size: what the header says of it; nil for the truth.
+  mutating func add(
+    _ name: String, _ content: [UInt8] = [], kind: Character = "0", prefix: String = "", size: Int? = nil
+  ) {
     var header = [UInt8](repeating: 0, count: 512)
     func put(_ text: String, at offset: Int) {
       header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
@@ -34,7 +37,7 @@ struct TarBuilder {
     }
     put(String(name.prefix(100)), at: 0)
     put("0000644", at: 100)
-    put(octal(content.count, 11), at: 124)
+    put(octal(size ?? content.count, 11), at: 124)
     put(String(kind), at: 156)
     put("ustar\u{0}00", at: 257)
     put(prefix, at: 345)

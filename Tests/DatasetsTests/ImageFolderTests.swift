@@ -87,9 +87,13 @@ private func read(_ path: String, side: Int = 4) throws -> ImageSet {
     let folder = TemporaryFolder()
     var tar = TarBuilder()
     tar.add(name, kind == "0" ? png : [], kind: kind)
+    tar.add("a/y.png", png)
+    tar.add("../second", png)
     let path = folder.write(tar.finished, "x.tar")
-    let error = #expect(throws: FormatError.self) { try read(path) }
-    #expect(error?.value.contains(name) == true && error?.field == "entry", "\(String(describing: error))")
+    let error = #expect(throws: RefusedFiles.self) { try read(path) }
+    #expect(error?.refusals.count == 2 && error?.count == 3)
+    let first = error?.refusals.first
+    #expect(first?.value.contains(name) == true && first?.field == "entry", "\(String(describing: error))")
   }
 
   @Test("an archive cut at any block, or with a changed header, is refused")
@@ -112,13 +116,94 @@ private func read(_ path: String, side: Int = 4) throws -> ImageSet {
     #expect(error?.value.contains("checksum") == true)
   }
 
-  @Test("a damaged image is named with its path, and nothing is imported")
+  @Test("damaged images are named with their paths, all at once, and nothing is imported")
   func damaged() {
     let folder = TemporaryFolder()
     folder.write(png, "a/1.png")
     folder.write(Array(jpeg.dropLast(20)), "a/2.jpg")
-    let error = #expect(throws: FormatError.self) { try read(folder.path) }
-    #expect(error?.file == "a/2.jpg")
+    folder.write([], "b/3.jpg")
+    folder.write(Array("GIF89a".utf8), "b/4.png")
+    let error = #expect(throws: RefusedFiles.self) { try read(folder.path) }
+    #expect(error?.refusals.map(\.file) == ["a/2.jpg", "b/3.jpg", "b/4.png"])
+    #expect(error?.description.contains("3 of 4 files cannot be used; nothing was imported") == true)
+  }
+
+  @Test("a tar of a tar per class, as ImageNet's training archive, and a folder of such tars, are class directories")
+  func nestedArchives() throws {
+    let folder = TemporaryFolder()
+    func classTar(_ names: [String]) -> [UInt8] {
+      var tar = TarBuilder()
+      for name in names { tar.add(name, content(name)) }
+      return tar.finished
+    }
+    var whole = TarBuilder()
+    whole.add("n02.tar", classTar(["n02_1.png", "n02_2.jpeg"]))
+    whole.add("n01.tar", classTar(["n01_1.png"]))
+    let set = try read(folder.write(whole.finished, "train.tar"))
+    #expect(set.classNames == ["n01", "n02"] && set.labels == [0, 1, 1])
+    #expect(set.sources == ["n01/n01_1.png", "n02/n02_1.png", "n02/n02_2.jpeg"])
+    #expect(try read(folder.write(gzipped(whole.finished), "train.tar.gz")) == set)
+    folder.write(classTar(["n01_1.png"]), "train/n01.tar")
+    folder.write(classTar(["n02_1.png", "n02_2.jpeg"]), "train/n02.tar")
+    let fromFolder = try read(folder.path + "/train")
+    #expect(fromFolder.sources == set.sources && fromFolder.images == set.images)
+    var twice = TarBuilder()
+    twice.add("outer.tar", whole.finished)
+    twice.add("a/1.png", png)
+    let path = folder.write(twice.finished, "twice.tar")
+    let error = #expect(throws: RefusedFiles.self) { try read(path) }
+    #expect(error?.refusals.count == 2 && error?.refusals.first?.value.contains("outer/n02.tar") == true)
+  }
+
+  @Test("an archive in an archive that is cut short is refused by name")
+  func cutNestedArchive() {
+    let folder = TemporaryFolder()
+    var inner = TarBuilder()
+    inner.add("1.png", png)
+    var whole = TarBuilder()
+    whole.add("n01.tar", Array(inner.finished.prefix(600)))
+    let path = folder.write(whole.finished, "train.tar")
+    let error = #expect(throws: FormatError.self) { try read(path) }
+    #expect(error?.file.hasSuffix("train.tar: n01.tar") == true, "\(String(describing: error))")
+  }
+
+  @Test("an entry whose header promises more than a file may have is refused without taking memory for it")
+  func largeEntry() {
+    let folder = TemporaryFolder()
+    var tar = TarBuilder()
+    tar.add("a/1.png", png, size: 0o77777777777)
+    let path = folder.write(tar.finished, "x.tar")
+    let error = #expect(throws: (any Error).self) { try read(path) }
+    #expect("\(error!)".contains("cut short") || "\(error!)".contains("8589934591"), "\(error!)")
+  }
+
+  @Test("a gzip file that unpacks to a thousand times its size is refused on the way")
+  func gzipBomb() {
+    let folder = TemporaryFolder()
+    var tar = TarBuilder()
+    tar.add("a/1.png", [UInt8](repeating: 0, count: 100 << 20))
+    let path = folder.write(gzipped(tar.finished), "bomb.tar.gz")
+    let error = #expect(throws: FormatError.self) { try read(path) }
+    #expect(error?.field == "compressed data" && error?.value.contains("more than 200 to one") == true)
+  }
+
+  @Test("a folder without room for the pixels is named, and no image is blamed")
+  func scratchRefused() {
+    let folder = TemporaryFolder()
+    folder.write(png, "a/1.png")
+    let error = #expect(throws: FormatError.self) {
+      try ImageFolder(name: "x", side: 4).read(path: folder.path, scratch: "/nowhere")
+    }
+    #expect(error?.file == "a scratch file in /nowhere")
+  }
+
+  @Test(
+    "ImageNet's JPEGs import, grey, CMYK and large ones too",
+    .enabled(if: ReferenceData.has("data/imagenet-sample-500.tar"), ReferenceData.absent))
+  func imagenet() throws {
+    let set = try ImageFolder(name: "imagenet", side: 16).read(path: ReferenceData.path("data/imagenet-sample-500.tar"))
+    #expect(set.count == 500 && set.classNames.count == 500 && set.splitNames == ["val"])
+    #expect(Set(set.labels).count == 500)
   }
 
   static let layouts: [[String]] = [
