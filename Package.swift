@@ -123,6 +123,8 @@ let package = Package(
 
     // Beside: what tests share, and the tests.
     room("TestSupport", ["Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
+    room("FuzzTargets", ["Smoothing", "Tensors", "Models", "Datasets", "RunFile"], path: "Tests/Fuzz/Targets"),
+    tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     tests("ArchitectureTests", []),
     tests("SmoothingTests", ["Smoothing", "TestSupport"]),
     tests("NoiseTests", ["Noise", "CKernels", "Tensors", "TestSupport"]),

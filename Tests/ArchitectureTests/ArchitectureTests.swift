@@ -30,7 +30,7 @@ private struct Package: Decodable {
       case targetDependencies = "target_dependencies"
     }
 
-    var isPartOfProduct: Bool { type != "test" && name != "TestSupport" }
+    var isPartOfProduct: Bool { !path.hasPrefix("Tests/") }
   }
 
   let targets: [Target]
