@@ -122,7 +122,8 @@ let package = Package(
     .executableTarget(name: "rrcm", dependencies: ["CommandLine"], path: "Sources/rrcm", swiftSettings: strict),
 
     // Beside: what tests share, and the tests.
-    room("TestSupport", ["Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
+    room(
+      "TestSupport", ["CCodecs", "Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     room("FuzzTargets", ["Smoothing", "Tensors", "Models", "Datasets", "RunFile"], path: "Tests/Fuzz/Targets"),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
     tests("ArchitectureTests", []),
@@ -147,7 +148,7 @@ let package = Package(
         "Coordinator", "RunFile", "Store", "Database", "Models", "Noise", "Telemetry", "Lifecycle", "Artifacts",
         "Tensors", "Training", "TestSupport", logging,
       ]),
-    tests("CommandLineTests", ["CommandLine", "Store", "Database", "TestSupport", arguments]),
+    tests("CommandLineTests", ["CommandLine", "Store", "Database", "Models", "Tensors", "TestSupport", arguments]),
     tests(
       "FleetTests",
       [

@@ -10,31 +10,30 @@ internal import Worker
 struct DatasetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dataset", abstract: "Import image sets and look at them.",
-    subcommands: [Import.self, List.self, Show.self])
+    subcommands: [Import.self, DatasetFetch.self, List.self, Show.self])
 
   struct Import: AsyncParsableCommand, AnswersWithRows {
-    static let layouts = [
-      RowLayout(columns: ["dataset", "digest", "images", "channels", "height", "width", "classes", "splits"])
-    ]
+    static let layouts = [NewImageSet.layout]
     static let configuration = CommandConfiguration(
       abstract: "Pack images into a set named by its content hash and record it.",
       discussion: """
         rrcm dataset import digits digits.csv.gz
-        rrcm dataset import imagefolder test.tar.gz --name cifar10 --size 32
+        rrcm dataset import imagefolder val.tar --name imagenet --size 224 --split val
 
         digits       the UCI handwritten digits: 64 grey values and a label a line
-        imagefolder  a directory or tar of class directories with JPEG or PNG
-                     files, resized and cropped to --size
+        cifar10      CIFAR-10's binary version: cifar-10-binary.tar.gz or its folder
+        imagefolder  a directory or tar of class directories, or of a tar per class,
+                     with JPEG or PNG files, resized and cropped to --size
         Next: rrcm dataset show NAME
         """)
 
-    enum Kind: String, ExpressibleByArgument, CaseIterable { case digits, imagefolder }
+    enum Kind: String, ExpressibleByArgument, CaseIterable { case digits, cifar10, imagefolder }
 
-    @Argument(help: "digits or imagefolder.")
+    @Argument(help: "digits, cifar10 or imagefolder.")
     var kind: Kind
     @Argument(help: "File or directory to read.")
     var path: String
-    @Option(name: .long, help: "Name for run files; default: digits, or the file's name.")
+    @Option(name: .long, help: "Name for run files; default: digits, cifar10, or the file's name.")
     var name: String?
     @Option(name: .long, help: "Image side after resize and centre crop (imagefolder).")
     var size: Int?
@@ -52,37 +51,16 @@ struct DatasetCommand: AsyncParsableCommand {
 
     func run() async throws {
       let context = Context()
-      let images = try await offPool { try read() }
-      var table = OutputTable(Self.layouts[0])
-      let splits = images.splitNames.map { "\($0) \(images.indices(split: $0).count)" }
-      let digest = images.digest.hex
-      table.add([
-        .text(images.name), .digest(digest), .int(images.count), .int(images.channels), .int(images.height),
-        .int(images.width), .int(images.classNames.count), .text(splits.joined(separator: ", ")),
-      ])
-      if !dryRun {
-        let artifacts = try context.artifacts()
-        let store = try await context.store("dataset")
-        if let known = try await store.dataset(images.name), known.name == images.name, known.digest != digest {
-          throw CommandFailure(
-            "an image set named \"\(images.name)\" with other content is imported (\(known.digest.prefix(12))…); choose another --name"
-          )
-        }
-        _ = try await offPool { try artifacts.put(images) }
-        try await store.insertDataset(
-          digest: digest, name: images.name, channels: images.channels, height: images.height, width: images.width,
-          classes: images.classNames, source: path,
-          images: (0..<images.count).map { index in
-            DatasetImageRow(
-              split: images.splits[index], label: images.labels[index], source: images.sources[index],
-              digest: images.imageDigest(index).hex)
-          })
-      }
-      table.print(output)
+      // Pixels wait in the store's file system, which must have room for them anyway.
+      let scratch = dryRun ? "/tmp" : try context.artifacts().directory
+      let images = try await offPool { try read(scratch) }
+      let set = NewImageSet(images, source: path)
+      if !dryRun { try await set.record(context) }
+      set.table.print(output)
       if dryRun { Console.say("dry run: nothing was stored") }
     }
 
-    private func read() throws -> ImageSet {
+    private func read(_ scratch: String) throws -> ImageSet {
       switch kind {
       case .digits:
         let images = try Digits.read(path: path)
@@ -91,9 +69,10 @@ struct DatasetCommand: AsyncParsableCommand {
           name: name, classNames: images.classNames, channels: images.channels, height: images.height,
           width: images.width, images: images.images, labels: images.labels, splits: images.splits,
           sources: images.sources)
+      case .cifar10: return try CIFAR10.read(path: path, name: name ?? "cifar10", scratch: scratch)
       case .imagefolder:
         let stem = (path as NSString).lastPathComponent.split(separator: ".").first.map(String.init) ?? "images"
-        return try ImageFolder(name: name ?? stem, side: size!, split: split).read(path: path)
+        return try ImageFolder(name: name ?? stem, side: size!, split: split).read(path: path, scratch: scratch)
       }
     }
   }
@@ -180,11 +159,11 @@ struct DatasetCommand: AsyncParsableCommand {
 
 struct CheckpointCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "checkpoint", abstract: "Import checkpoints and look at them.",
-    subcommands: [Import.self, List.self, Show.self])
+    commandName: "checkpoint", abstract: "Import checkpoints, make random ones, and look at them.",
+    subcommands: [Import.self, CheckpointInit.self, List.self, Show.self])
 
   struct Import: AsyncParsableCommand, AnswersWithRows {
-    static let layouts = [RowLayout(columns: ["checkpoint", "digest", "kind", "model"])]
+    static let layouts = [Checkpoint.layout]
     static let configuration = CommandConfiguration(
       abstract: "Import a checkpoint of the authors' code (.pth, .pt) or one of ours (a folder).",
       discussion: """
@@ -216,22 +195,9 @@ struct CheckpointCommand: AsyncParsableCommand {
       let checkpoint = imported.checkpoint
       let label = name ?? ((path as NSString).lastPathComponent as NSString).deletingPathExtension
       if !dryRun {
-        let context = Context()
-        let artifacts = try context.artifacts()
-        let store = try await context.store("checkpoint")
-        let digest = try await offPool { try artifacts.put(checkpoint) }
-        try await store.insertCheckpoint(
-          digest: digest, name: label, kind: checkpoint.kind.rawValue,
-          configuration: String(decoding: try JSONEncoder().encode(checkpoint.configuration), as: UTF8.self),
-          runID: nil,
-          source: path)
+        try await checkpoint.record(as: label, source: path, Context())
       }
-      var table = OutputTable(Self.layouts[0])
-      table.add([
-        .text(label), .digest(checkpoint.digest.hex), .text(checkpoint.kind.rawValue),
-        .text(Self.summary(checkpoint.configuration)),
-      ])
-      table.print(output)
+      checkpoint.table(label).print(output)
       if dryRun { Console.say("dry run: nothing was stored") }
     }
 
@@ -244,13 +210,6 @@ struct CheckpointCommand: AsyncParsableCommand {
       }
       let imported = try CheckpointImporter(heads: heads, finalNorm: finalNorm, levels: levels).read(path: path)
       return (imported.checkpoint, imported.notes)
-    }
-
-    static func summary(_ c: ViTConfiguration) -> String {
-      "image \(c.channels)×\(c.imageSize)×\(c.imageSize), patch \(c.patchSize), width \(c.width), depth \(c.depth), heads \(c.heads)"
-        + (c.hasProjector ? ", projector \(c.projectorHidden)→\(c.projectorOutput)" : "")
-        + (c.classes > 0 ? ", \(c.classes) classes, final norm \(c.finalNorm ? "on" : "off"), \(c.levels) levels" : "")
-        + ", \(ParameterLayout(c).parameterCount) parameters"
     }
   }
 

@@ -3,38 +3,6 @@ import Tensors
 import TestSupport
 import Testing
 
-/// The files of the distribution, with `perFile` random images in each `.bin`.
-struct CIFAR10Fixture {
-  var files: [(name: String, content: [UInt8])]
-
-  init(perFile: Int = 3) {
-    let bins = (1...5).map { "data_batch_\($0).bin" } + ["test_batch.bin"]
-    files = bins.enumerated().map { place, name in
-      let records = (0..<perFile).map { Self.record(place + $0) }
-      return (name, Array(records.joined()))
-    }
-    files.append(
-      ("batches.meta.txt", Array("airplane\nautomobile\nbird\ncat\ndeer\ndog\nfrog\nhorse\nship\ntruck\n\n".utf8)))
-  }
-
-  private static func record(_ number: Int) -> [UInt8] {
-    [UInt8(number % 10)] + (0..<3072).map { UInt8(($0 * 7 + number) % 256) }
-  }
-
-  /// As the authors pack it: a folder, files in no order.
-  var archive: [UInt8] {
-    var tar = TarBuilder()
-    tar.add("cifar-10-batches-bin/", kind: "5")
-    for file in files.reversed() { tar.add("cifar-10-batches-bin/" + file.name, file.content) }
-    tar.add("cifar-10-batches-bin/readme.html", Array("<html>".utf8))
-    return gzipped(tar.finished)
-  }
-
-  mutating func change(_ name: String, _ change: (inout [UInt8]) -> Void) {
-    change(&files[files.firstIndex { $0.name == name }!].content)
-  }
-}
-
 @Suite struct CIFAR10Tests {
   @Test("the archive and its unpacked folder give one image set, train before test, in the files' order")
   func reads() throws {

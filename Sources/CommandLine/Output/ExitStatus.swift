@@ -1,6 +1,7 @@
 internal import Artifacts
 internal import Compute
 internal import Database
+internal import Datasets
 internal import Foundation
 internal import LocalFleet
 internal import Noise
@@ -41,7 +42,8 @@ enum ExitStatus: Int32, CaseIterable {
     case let error as CommandFailure: self = error.status
     case let error as DatabaseError: self = Self(of: error)
     case is DatabaseStopped: self = .noDatabase
-    case is RunFileError, is FormatError, is InputProblems, is RadiusTable.Failure: self = .badInput
+    case let error as FormatError: self = error.systemError != nil ? .outputFailed : .badInput
+    case is RunFileError, is RefusedFiles, is InputProblems, is RadiusTable.Failure: self = .badInput
     case let error as ArtifactError: self = Self(of: error)
     case let error as LeftWork: self = error.fault == .machine ? .badMachine : .failed
     case is ComputeError, is NoiseError: self = .failed
