@@ -26,6 +26,10 @@ struct ServiceOptions: ParsableArguments {
   var deadSeconds: Double = 35
   @Option(name: .long, help: "Seconds between the coordinator's sweeps.")
   var sweepSeconds: Double = 5
+  @Option(
+    name: .long,
+    help: "Seconds to try to reach the database, at the start and whenever it is lost, before a call fails.")
+  var connectSeconds: Double = 30
 
   func validate() throws {
     guard Logger.Level(rawValue: logLevel) != nil else {
@@ -34,6 +38,9 @@ struct ServiceOptions: ParsableArguments {
     }
     guard ["text", "json"].contains(logFormat) else {
       throw ValidationError("--log-format is \(logFormat); it must be text or json")
+    }
+    guard connectSeconds > 0, connectSeconds <= 86_400 else {
+      throw ValidationError("--connect-seconds is \(connectSeconds); it must be above 0 and at most a day")
     }
     let seconds = [beatSeconds, deadSeconds, sweepSeconds]
     guard seconds.allSatisfy({ $0 > 0 && $0 <= 86_400 }), deadSeconds >= 2 * beatSeconds else {
@@ -122,7 +129,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             store: files, address: address, token: token, sizeLimit: Int64(artifactLimitGB * 1e9), logger: logger))
         logger.info("serving artifacts", metadata: ["address": "\(address)", "store": "\(files.directory)"])
       }
-      let store = try await context.store("coordinator", patience: .seconds(30))
+      let store = try await context.store("coordinator", patience: .seconds(service.connectSeconds))
       try await service.run(
         CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), and: servers,
         logger: logger, registry: registry)
@@ -148,7 +155,7 @@ struct AggregatorCommand: AsyncParsableCommand {
     func run() async throws {
       let logger = service.bootstrap()
       let registry = Metrics()
-      let store = try await Context().store("aggregator", patience: .seconds(30))
+      let store = try await Context().store("aggregator", patience: .seconds(service.connectSeconds))
       try await service.run(
         AggregatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
         registry: registry)
@@ -219,7 +226,7 @@ struct WorkerCommand: AsyncParsableCommand {
       let logger = service.bootstrap()
       let registry = Metrics()
       let context = Context()
-      let store = try await context.store("worker", patience: .seconds(30))
+      let store = try await context.store("worker", patience: .seconds(service.connectSeconds))
       let pid = ProcessInfo.processInfo.processIdentifier
       let host = ProcessInfo.processInfo.hostName
       var timings = service.timings

@@ -55,7 +55,9 @@ import Testing
     func has(_ verb: Verb, _ name: String) -> Bool {
       arguments.contains { $0.verb == "\(verb)" && $0.argument == name }
     }
-    let writing = ["submit", "cancel", "import", "drain", "up", "down"]
+    let writing = [
+      "submit", "cancel", "import", "drain", "up", "down", "create", "stop", "retry", "resume", "remove", "fetch",
+    ]
     let listing = ["list", "show", "status"]
     for verb in Verb.all {
       if writing.contains(verb.words.last!) { #expect(has(verb, "dry-run"), "\(verb) lacks --dry-run") }

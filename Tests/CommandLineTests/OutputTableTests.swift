@@ -35,4 +35,27 @@ import Testing
         """)
     #expect(OutputTable(["x"]).text(.json) == "[]\n")
   }
+
+  @Test("proven bounds are shortened downwards for people and stay exact for programs")
+  func bounds() {
+    var table = OutputTable(["radius"])
+    table.add([.bound(0.9999)])
+    table.add([.bound(0.12345678901234567)])
+    table.add([.bound(.infinity)])
+    #expect(table.text(.table) == "radius\n 0.999\n 0.123\n   inf\n")
+    #expect(table.text(.csv) == "radius\n0.9999\n0.12345678901234566\n\n")
+    #expect(table.text(.json).contains("0.12345678901234566") && table.text(.json).contains("null"))
+  }
+
+  @Test("one thing with its fields reads from top to bottom, whole hashes in it, without the fields that have nothing")
+  func records() {
+    var table = OutputTable(RowLayout(columns: ["name", "digest", "error", "n"], isRecord: true))
+    let digest = String(repeating: "ab", count: 32)
+    table.add([.text("a"), .digest(digest), .none, .int(7 as Int64)])
+    #expect(table.text(.table) == "name    a\ndigest  \(digest)\nn       7\n")
+    #expect(table.text(.csv) == "name,digest,error,n\na,\(digest),,7\n")
+    var list = OutputTable(["digest"])
+    list.add([.digest(digest)])
+    #expect(list.text(.table) == "digest\nabababababab\n" && list.text(.tsv) == "digest\n\(digest)\n")
+  }
 }

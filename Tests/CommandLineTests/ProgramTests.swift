@@ -146,7 +146,7 @@ import Testing
   @Test("a password never shows")
   func passwords() async throws {
     let environment = ["RRCM_DATABASE_URL": "postgresql://someone:tops3cret@127.0.0.1:1/none"]
-    for arguments in [["run", "list"], ["status"], ["worker", "start", "--stop-when-idle"]] {
+    for arguments in [["run", "list"], ["status"], ["worker", "start", "--connect-seconds", "1"]] {
       let outcome = try await Program.run(arguments, environment: environment)
       #expect(outcome.status == 69)
       #expect(!(outcome.output + outcome.errors).contains("tops3cret"))

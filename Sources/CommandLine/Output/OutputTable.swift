@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Smoothing
 
 /// How a command prints its result.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -34,6 +35,8 @@ struct OutputTable {
     case text(String)
     case int(Int64)
     case double(Double)
+    /// A proven bound, radius or probability, not negative: people see it shortened, never above what is proven.
+    case bound(Double)
     case bool(Bool)
     /// A hash; people see its first twelve digits.
     case digest(String)
@@ -44,9 +47,9 @@ struct OutputTable {
       switch self {
       case .text(let value), .digest(let value): try container.encode(value)
       case .int(let value): try container.encode(value)
-      case .double(let value) where value.isFinite: try container.encode(value)
+      case .double(let value) where value.isFinite, .bound(let value) where value.isFinite: try container.encode(value)
       case .bool(let value): try container.encode(value)
-      case .double, .none: try container.encodeNil()
+      case .double, .bound, .none: try container.encodeNil()
       }
     }
 
@@ -56,6 +59,7 @@ struct OutputTable {
       case .text(let value): value
       case .int(let value): String(value)
       case .double(let value): String(format: "%.3f", value)
+      case .bound(let value): value.isFinite && value >= 0 ? NumberText.radius(value) : "\(value)"
       case .bool(let value): value ? "yes" : "no"
       case .digest(let value): String(value.prefix(12))
       case .none: "–"
@@ -67,7 +71,7 @@ struct OutputTable {
       switch self {
       case .text(let value), .digest(let value): value
       case .int(let value): String(value)
-      case .double(let value): value.isFinite ? "\(value)" : ""
+      case .double(let value), .bound(let value): value.isFinite ? "\(value)" : ""
       case .bool(let value): value ? "true" : "false"
       case .none: ""
       }
@@ -75,7 +79,7 @@ struct OutputTable {
 
     var isNumber: Bool {
       switch self {
-      case .int, .double: true
+      case .int, .double, .bound: true
       default: false
       }
     }
@@ -128,11 +132,11 @@ struct OutputTable {
     return ([line(names)] + shown.map(line)).joined(separator: "\n") + "\n"
   }
 
-  /// A line per field; records are set apart by an empty line.
+  /// A line per field that has something; records are set apart by an empty line.
   private var records: String {
     let width = visible.map { columns[$0].count }.max() ?? 0
     return rows.map { row in
-      visible.map { column in
+      visible.filter { if case .none = row[$0] { false } else { true } }.map { column in
         let name = columns[column].padding(toLength: width, withPad: " ", startingAt: 0)
         // A hash stands in full where there is room for it.
         let cell = if case .digest(let digest) = row[column] { digest } else { row[column].shown }
@@ -182,4 +186,5 @@ extension OutputTable.Cell {
   static func int(_ value: Int?) -> Self { value.map { .int(Int64($0)) } ?? .none }
   static func int(_ value: Int64?) -> Self { value.map { .int($0) } ?? .none }
   static func double(_ value: Double?) -> Self { value.map { .double($0) } ?? .none }
+  static func bound(_ value: Double?) -> Self { value.map { .bound($0) } ?? .none }
 }

@@ -71,12 +71,16 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
       let speed = levels ? Speed() : try await self.speed(of: entry, in: store)
       let took = speed.hours(forecast)
       hours = hours.flatMap { sum in took.map { sum + $0 } }
-      table.add(Self.row(entry, forecast, speed, hours: took))
+      var row = Self.row(entry, forecast, speed, hours: took)
+      if output.output == .table, let took {
+        row[12] = .text(String(format: "%.3f, which is ", took) + ProgressDisplay.duration(took * 3600))
+      }
+      table.add(row)
       guard let rules = entry.run.certification else { continue }
       for level in forecast.levels {
         reach.add([
           .text(entry.spec.name), .text(level.sigma), .int(level.gridM), small(level.slack), .int(rules.n),
-          small(rules.alpha), .double(level.largestRadius), .int(level.firstCertifyingCount),
+          small(rules.alpha), .bound(level.largestRadius), .int(level.firstCertifyingCount),
         ])
       }
     }

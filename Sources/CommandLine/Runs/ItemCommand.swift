@@ -17,8 +17,8 @@ struct ItemCommand: AsyncParsableCommand {
     [
       .int(item.id), .int(item.imageIndex), .text(item.sigma), .int(item.label), .text(item.state), .int(item.units),
       .int(item.claimed), .int(item.posted), .int(item.samples), .int(item.topClass), .int(item.predicted),
-      .double(item.radius), item.abstained.map { .bool($0) } ?? .none, item.correct.map { .bool($0) } ?? .none,
-      .int(item.hits), .int(item.n), .double(item.pLower), .double(item.computeSeconds), .text(item.numericsID),
+      .bound(item.radius), item.abstained.map { .bool($0) } ?? .none, item.correct.map { .bool($0) } ?? .none,
+      .int(item.hits), .int(item.n), .bound(item.pLower), .double(item.computeSeconds), .text(item.numericsID),
       .int(item.disagreements), .text(item.error),
     ]
   }
