@@ -1,6 +1,6 @@
 package import Lifecycle
 internal import Models
-internal import RunFile
+package import RunFile
 internal import Smoothing
 internal import Store
 internal import Training
@@ -25,6 +25,8 @@ package struct Forecast: Sendable {
   /// Images that those steps read, each noisy copy counted.
   package let trainingImages: Int?
   package let levels: [Level]
+  /// Selection and estimation draws, and the failure probability; nil for training.
+  package let draws: (n0: Int, n: Int, alpha: Double)?
 
   /// What one noise level can reach.
   package struct Level: Sendable {
@@ -40,24 +42,43 @@ package struct Forecast: Sendable {
   }
 
   package init(_ prepared: Submission.Prepared) {
-    images = prepared.imageCount
-    switch prepared.spec.work {
+    self.init(prepared.spec, images: prepared.imageCount, rules: prepared.run.certification)
+  }
+
+  /// Of a run file alone, for images that nobody has imported yet.
+  ///
+  /// - Parameter elements: channels times height times width of an image, for the sampler's slack.
+  /// - Throws: `RunFileError` for a protocol that can never certify.
+  package init(_ spec: RunSpec, images: Int, elements: Int) throws {
+    var rules: CertificationProtocol?
+    if case .certify(let smoothing) = spec.work {
+      rules = try Submission.checkedProtocol(
+        smoothing, tables: try Submission.tables(of: smoothing), elements: elements)
+    }
+    self.init(spec, images: images, rules: rules)
+  }
+
+  private init(_ spec: RunSpec, images: Int, rules: CertificationProtocol?) {
+    self.images = images
+    switch spec.work {
     case .pretrain(let training, _):
       steps = training.steps
       trainingImages = training.steps * training.batch
     case .finetune(let training, _):
-      let count = training.epochs * (prepared.imageCount / training.batch)
+      let count = training.epochs * (images / training.batch)
       steps = count
       trainingImages = count * training.batch * training.copies
     case .certify:
       steps = nil
       trainingImages = nil
     }
-    guard let rules = prepared.run.certification, let alpha = ExactDecimal(rules.alpha) else {
+    guard let rules, let alpha = ExactDecimal(rules.alpha) else {
       (sigmas, items, samples, chunks, chunksPerItem, chunkSamples, levels) = (0, 0, 0, 0, 0, 0, [])
+      draws = nil
       return
     }
     let units = UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples)
+    draws = (rules.n0, rules.n, rules.alpha)
     sigmas = rules.levels.count
     items = images * rules.levels.count
     samples = items * (rules.n0 + rules.n)
@@ -76,9 +97,9 @@ package struct Forecast: Sendable {
   }
 
   /// Forward passes of a whole batch: a chunk's last one may be partly empty.
-  package func forwardPasses(batch: Int, n0: Int, n: Int) -> Int {
-    guard chunksPerItem > 0 else { return 0 }
-    let units = UnitPlan(n0: n0, n: n, chunkSamples: chunkSamples)
+  package func forwardPasses(batch: Int) -> Int {
+    guard let draws else { return 0 }
+    let units = UnitPlan(n0: draws.n0, n: draws.n, chunkSamples: chunkSamples)
     let perItem = (0..<min(units.unitCount, 2)).map { passes(units.chunk(ofUnit: $0), batch) }
     // Estimation chunks are alike but for the last.
     let last = passes(units.chunk(ofUnit: units.unitCount - 1), batch)

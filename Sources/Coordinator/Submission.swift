@@ -140,10 +140,8 @@ package struct Submission: Sendable {
     case .certify(let smoothing):
       numerics = smoothing.numerics
       tables = try Self.tables(of: smoothing)
-      let rules = Self.protocolOf(
+      certification = try Self.checkedProtocol(
         smoothing, tables: tables, elements: images.channels * images.height * images.width)
-      try Self.refuseHopeless(rules)
-      certification = rules
       let draws = chosen.count * smoothing.sigmas.count * (smoothing.n0 + smoothing.n)
       summary += " at sigma \(smoothing.sigmas.map(\.decimal).joined(separator: ", ")), \(draws) samples"
     }
@@ -192,6 +190,17 @@ package struct Submission: Sendable {
       throw RunFileError(["checkpoint is \"\(reference)\"; \(misfit)"])
     }
     return Origin(digest: checkpoint.digest, shape: model)
+  }
+
+  /// The stored protocol of a certification of images with `elements` elements.
+  ///
+  /// - Throws: `RunFileError` when nothing could ever be certified under it.
+  static func checkedProtocol(
+    _ smoothing: Smoothing, tables: [GridTable], elements: Int
+  ) throws -> CertificationProtocol {
+    let rules = protocolOf(smoothing, tables: tables, elements: elements)
+    try refuseHopeless(rules)
+    return rules
   }
 
   /// Refuses a protocol under which nothing can ever be certified, the sampler's slack counted in.

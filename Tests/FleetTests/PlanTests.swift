@@ -132,4 +132,20 @@ import Testing
       #expect(try await fleet.number("SELECT count(*) FROM rrcm.run") == 0)
     }
   }
+
+  @Test("with a number of images a file is planned without any database")
+  func offline() async throws {
+    let folder = TemporaryFolder()
+    let file = folder.write(Array(Self.certify.utf8), "probe.yaml")
+    let outcome = try await Program.run([
+      "plan", file, "--images", "500", "--samples-per-second", "2000", "--output", "json",
+    ])
+    let row = try #require(try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [[String: Any]])[0]
+    #expect(outcome.status == 0 && row["items"] as? Int == 1000 && row["samples"] as? Int == 1_100_000)
+    #expect(row["forward_passes"] is NSNull && abs((row["hours"] as? Double ?? 0) * 3600 - 550) < 1e-6)
+    let reach = try await Program.run(["plan", file, "--images", "1", "--levels", "--output", "csv"])
+    #expect(reach.output.contains("probe,0.25,1,") && reach.output.contains(",550\n"), "\(reach.output)")
+    let hopeless = try await Program.run(["plan", file, "--images", "1", "--set", "smoothing.n=9"])
+    #expect(hopeless.status == 64 && hopeless.errors.contains("raise n to 10 or more"))
+  }
 }

@@ -18,7 +18,8 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
       rrcm plan certify.yaml --set smoothing.n=10000 --calibrate --workers 8
 
       Hours come from what the live workers were measured at on networks of this shape, from --samples-per-second, or \
-      from --calibrate, which measures this machine for a few seconds. Nothing is written.
+      from --calibrate, which measures this machine for a few seconds. With --images no database is needed. Nothing is \
+      written.
       Next: rrcm run submit FILE.yaml
       """)
   static let layouts = [
@@ -43,6 +44,10 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
   var calibrate = false
   @Option(name: .long, help: "Workers to plan for; default: those that are live.")
   var workers: Int?
+  @Option(name: .long, help: "Images that each run reads, as if they were imported: asks no database.")
+  var images: Int?
+  @Option(name: .long, help: "Shape CxHxW of those images; enters the sampler's slack alone.")
+  var imageShape = "3x32x32"
   @Flag(name: .long, help: "Print only what each noise level can reach.")
   var levels = false
   @OptionGroup var output: OutputOptions
@@ -54,33 +59,82 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
     if samplesPerSecond != nil && calibrate {
       throw ValidationError("--samples-per-second and --calibrate exclude each other; give one of them")
     }
+    if let images, !(1...100_000_000).contains(images) {
+      throw ValidationError("--images is \(images); it must be 1 to 100000000")
+    }
+    if imageElements == nil {
+      throw ValidationError("--image-shape is \(imageShape); write channels, height and width as in 3x32x32")
+    }
+    if images != nil && calibrate {
+      throw ValidationError("--calibrate needs the checkpoint's shape from the database; leave --images out")
+    }
     if let workers, !(1...1_000_000).contains(workers) {
       throw ValidationError("--workers is \(workers); it must be 1 to 1000000")
     }
   }
 
-  func run() async throws {
+  private var imageElements: Int? {
+    let sides = imageShape.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard sides.count == 3, sides.allSatisfy({ $0.map { (1...100_000).contains($0) } ?? false }) else { return nil }
+    return sides.reduce(1) { $0 * $1! }
+  }
+
+  /// A run with what is known of it.
+  private struct Entry {
+    let spec: RunSpec
+    let forecast: Forecast
+    var model: ViTConfiguration?
+    var speed = Speed()
+  }
+
+  /// The runs of the files, looked up in the database unless `--images` stands in for it.
+  private func entries() async throws -> [Entry] {
     let specs = try RunFile.read(paths: files, overrides: set)
+    if let images {
+      return try specs.map { spec in
+        var entry = Entry(
+          spec: spec,
+          forecast: try Forecast(
+            spec, images: spec.dataset.limit.map { min($0, images) } ?? images,
+            elements: imageElements!))
+        if spec.kind == .certify {
+          entry.speed = Speed(
+            fleet: samplesPerSecond, workers: workers ?? (samplesPerSecond == nil ? nil : 1),
+            source: samplesPerSecond == nil ? nil : "given")
+        } else {
+          entry.speed.workers = 1
+        }
+        return entry
+      }
+    }
     let store = try await Context().store("plan")
-    let prepared = try await Submission(store: store, software: Software.version).prepare(specs)
+    var entries: [Entry] = []
+    for run in try await Submission(store: store, software: Software.version).prepare(specs) {
+      var entry = Entry(spec: run.spec, forecast: Forecast(run), model: run.model)
+      if !levels { entry.speed = try await speed(of: entry, in: store) }
+      entries.append(entry)
+    }
+    return entries
+  }
+
+  func run() async throws {
+    let entries = try await entries()
     var table = OutputTable(Self.layouts[0])
     var reach = OutputTable(Self.layouts[1])
     var hours: Double? = 0
-    for entry in prepared {
-      let forecast = Forecast(entry)
-      let speed = levels ? Speed() : try await self.speed(of: entry, in: store)
-      let took = speed.hours(forecast)
+    for entry in entries {
+      let took = entry.speed.hours(entry.forecast)
       hours = hours.flatMap { sum in took.map { sum + $0 } }
-      var row = Self.row(entry, forecast, speed, hours: took)
+      var row = Self.row(entry, hours: took)
       if output.output == .table, let took {
         row[12] = .text(String(format: "%.3f, which is ", took) + ProgressDisplay.duration(took * 3600))
       }
       table.add(row)
-      guard let rules = entry.run.certification else { continue }
-      for level in forecast.levels {
+      guard let draws = entry.forecast.draws else { continue }
+      for level in entry.forecast.levels {
         reach.add([
-          .text(entry.spec.name), .text(level.sigma), .int(level.gridM), small(level.slack), .int(rules.n),
-          small(rules.alpha), .bound(level.largestRadius), .int(level.firstCertifyingCount),
+          .text(entry.spec.name), .text(level.sigma), .int(level.gridM), small(level.slack), .int(draws.n),
+          small(draws.alpha), .bound(level.largestRadius), .int(level.firstCertifyingCount),
         ])
       }
     }
@@ -91,7 +145,7 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
     table.print(output)
     guard output.output == .table else { return }
     if !reach.rows.isEmpty { Console.out("\n" + reach.text(.table)) }
-    if prepared.count > 1, let hours { Console.say("all together: \(ProgressDisplay.duration(hours * 3600))") }
+    if entries.count > 1, let hours { Console.say("all together: \(ProgressDisplay.duration(hours * 3600))") }
     if hours == nil {
       Console.say(
         "note: hours are unknown where no live worker has computed this shape; give --samples-per-second or --calibrate"
@@ -104,16 +158,11 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
     output.output == .table ? .text("\(value)") : .double(value)
   }
 
-  private static func row(
-    _ entry: Submission.Prepared, _ forecast: Forecast, _ speed: Speed, hours: Double?
-  ) -> [OutputTable.Cell] {
-    let isCertification = entry.run.certification != nil
+  private static func row(_ entry: Entry, hours: Double?) -> [OutputTable.Cell] {
+    let (forecast, speed) = (entry.forecast, entry.speed)
+    let isCertification = forecast.draws != nil
     func certifying(_ value: Int?) -> OutputTable.Cell { .int(isCertification ? value : nil) }
-    let passes = entry.model.flatMap { model in
-      entry.run.certification.map {
-        forecast.forwardPasses(batch: CPUDevice.defaultBatch(for: model), n0: $0.n0, n: $0.n)
-      }
-    }
+    let passes = entry.model.map { forecast.forwardPasses(batch: CPUDevice.defaultBatch(for: $0)) }
     let transactions = speed.perWorker.map { forecast.transactions(samplesPerSecond: $0) }
     // Each worker also beats, every ten seconds.
     let beats = speed.workers.map { Double($0) / FleetTimings().beatEvery.inSeconds }
@@ -149,11 +198,11 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
     }
   }
 
-  private func speed(of entry: Submission.Prepared, in store: Store) async throws -> Speed {
+  private func speed(of entry: Entry, in store: Store) async throws -> Speed {
     let encoded = try entry.model.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
     let measured = try await store.measuredSpeeds(configuration: encoded ?? "null")
     let live = workers ?? measured.count
-    guard let levels = entry.run.certification?.levels else {
+    guard let level = entry.forecast.levels.first else {
       // One worker trains.
       guard calibrate, let model = entry.model else { return Speed(workers: 1) }
       let spec = entry.spec
@@ -164,7 +213,7 @@ struct PlanCommand: AsyncParsableCommand, AnswersWithRows {
       return Speed(fleet: samplesPerSecond, workers: max(live, 1), source: "given")
     }
     if calibrate {
-      guard let model = entry.model, let sigma = Sigma(levels[0].sigma) else { return Speed(workers: live) }
+      guard let model = entry.model, let sigma = Sigma(level.sigma) else { return Speed(workers: live) }
       let speed = try await offPool { try Calibration.samplesPerSecond(model, sigma: sigma) }
       let workers = max(live, 1)
       return Speed(
