@@ -5,6 +5,7 @@ internal import Telemetry
 /// What a worker counts.
 struct WorkerMetrics: Sendable {
   let leases: Counter
+  let spanSeconds: Counter
   private let samples: Counter
   private let computeSeconds: Counter
   private let chunks: Counter
@@ -16,6 +17,8 @@ struct WorkerMetrics: Sendable {
     leases = metrics.counter("rrcm_leases_total", help: "Ranges claimed")
     samples = metrics.counter("rrcm_samples_total", help: "Noise samples classified")
     computeSeconds = metrics.counter("rrcm_compute_seconds_total", help: "Seconds spent drawing noise and classifying")
+    spanSeconds = metrics.counter(
+      "rrcm_span_seconds_total", help: "Seconds from the first claim of a run to its last post, by registration")
     chunks = metrics.counter("rrcm_chunks_stored_total", help: "Chunks whose votes this worker stored first")
     duplicates = metrics.counter(
       "rrcm_chunks_duplicate_total", help: "Chunks that were stored already, with equal votes")

@@ -16,16 +16,42 @@ extension WorkerService {
     if let known, known.identity == identity { task = known } else { task = try await open(run, as: identity) }
     defer { known = task }
     let patience = ContinuousClock.now.advanced(by: settings.timings.leaseTarget * 5)
-    var claimed = false
-    var next = try await claim(task, floor: 0, as: identity)
-    while let lease = next {
-      claimed = true
-      next = try await compute(lease, of: &task, as: identity) { task in
-        guard ContinuousClock.now < patience else { return nil }
-        return try await claim(task, floor: lease.itemID, as: identity)
+    var posts = Posts()
+    // Leases that may still be held: the one whose last votes are on their way, the present one, the one claimed ahead.
+    var leases: [Int64] = []
+    do {
+      var next = try await claim(task, floor: 0, as: identity)
+      while let lease = next {
+        leases = leases.suffix(2) + [lease.id]
+        next = try await compute(lease, of: &task, as: identity, posts: &posts) { task in
+          guard ContinuousClock.now < patience else { return nil }
+          return try await claim(task, floor: lease.itemID, as: identity)
+        }
       }
+      try await posts.settle()
+    } catch {
+      // Whatever went wrong, nothing stays held: all that has no votes goes back.
+      try? await posts.settle()
+      if registration.isHeld(identity) { _ = try? await store.returnLeases(leases) }
+      sumUp(task)
+      if error is ComputeError { throw Refusal(description: "\(error)", fault: .run) }
+      throw error
     }
-    return claimed
+    if isStopping || !registration.isHeld(identity) || ContinuousClock.now < patience { sumUp(task) }
+    return !leases.isEmpty
+  }
+
+  /// Says where the time went, once work on a run ends for now.
+  private func sumUp(_ task: CertifyTask) {
+    let sums = task.time.sums
+    guard let share = sums.share else { return }
+    func rounded(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }
+    logger.info(
+      "work on a run pauses",
+      metadata: [
+        "run_id": "\(task.run.id)", "samples": "\(sums.samples)", "compute_seconds": "\(rounded(sums.computeSeconds))",
+        "span_seconds": "\(rounded(sums.spanSeconds))", "compute_share": "\(rounded(share))",
+      ])
   }
 
   /// A run made ready for claiming.
@@ -38,6 +64,7 @@ extension WorkerService {
     let units: UnitPlan
     /// The protocol's noise levels by sigma's decimal.
     let levels: [String: CertificationProtocol.Level]
+    let time = WorkTime()
     var sizer = LeaseSizer()
   }
 
@@ -89,10 +116,14 @@ extension WorkerService {
     let chunkSamples = task.units.chunkSamples
     let units =
       settings.leaseUnits ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: chunkSamples)
+    let sentAt = ContinuousClock.now
     let lease = try await store.claim(
       run: task.run.id, worker: identity, numericsID: task.numericsID, units: units,
       deadlineSeconds: deadline(units: units, task: task), floor: floor)
-    if lease != nil { metrics.leases.increment() }
+    if lease != nil {
+      metrics.leases.increment()
+      task.time.claimed(sentAt: sentAt)
+    }
     return lease
   }
 
@@ -102,20 +133,21 @@ extension WorkerService {
     ).inSeconds
   }
 
-  /// Computes a lease chunk by chunk. Votes are posted about once a second while the next chunk is computed, and the next
-  /// lease is claimed while the last chunk is: the device does not wait for the database.
+  /// Computes a lease chunk by chunk. Votes are posted about once a second and at the end while the next chunk is computed,
+  /// be it of the next lease, which is claimed while the last chunk is: the device does not wait for the database.
   ///
-  /// - Parameter claimNext: claims the lease to follow, with the speed measured so far.
+  /// - Parameters:
+  ///   - posts: takes the posts; the lease's last one may still be on its way on return.
+  ///   - claimNext: claims the lease to follow, with the speed measured so far.
   /// - Returns: that lease.
   private func compute(
-    _ lease: Lease, of task: inout CertifyTask, as identity: WorkerIdentity,
+    _ lease: Lease, of task: inout CertifyTask, as identity: WorkerIdentity, posts: inout Posts,
     claimNext: @escaping @Sendable (CertifyTask) async throws -> Lease?
   ) async throws -> Lease? {
     guard let level = task.levels[lease.sigma] else {
       throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)", fault: .run)
     }
     var finished: [ChunkPost] = []
-    var posting: Task<Void, any Error>?
     var claiming: Task<Lease?, any Error>?
     var postedAt = ContinuousClock.now
     do {
@@ -133,39 +165,40 @@ extension WorkerService {
         task.sizer.record(samples: post.chunk.samples.count, seconds: post.computeMilliseconds / 1000)
         metrics.record(post)
         if unit + 1 < lease.units.upperBound, ContinuousClock.now - postedAt >= .seconds(1) {
-          try await posting?.value
           let left = deadline(units: lease.units.upperBound - unit - 1, task: task)
-          posting = Task { [finished] in
-            try await self.post(finished, lease, as: identity, finishes: false, deadlineSeconds: left)
+          try await posts.send { [finished, time = task.time] in
+            try await self.post(finished, lease, as: identity, finishes: false, deadlineSeconds: left, time: time)
           }
           finished = []
           postedAt = .now
         }
       }
       registration.note(samplesPerSecond: task.sizer.samplesPerSecond)
-      try await posting?.value
-      posting = nil
       let isComplete = finished.last?.chunk == task.units.chunk(ofUnit: lease.units.upperBound - 1)
-      try await post(finished, lease, as: identity, finishes: isComplete, deadlineSeconds: 60)
-      if !isComplete, registration.isHeld(identity) { try await store.returnLeases([lease.id]) }
+      try await posts.send { [finished, time = task.time] in
+        try await self.post(finished, lease, as: identity, finishes: isComplete, deadlineSeconds: 60, time: time)
+      }
+      if !isComplete {
+        try await posts.settle()
+        if registration.isHeld(identity) { try await store.returnLeases([lease.id]) }
+      }
       return try await claiming?.value
     } catch {
-      // Whatever went wrong, nothing stays held: this lease's rest and the one claimed ahead go back.
-      let ahead = try? await claiming?.value
-      _ = try? await posting?.value
-      if registration.isHeld(identity) {
-        _ = try? await store.returnLeases([lease.id] + (ahead.map { [$0.id] } ?? []))
+      // The caller hands back this lease; the one claimed ahead is not yet known to it.
+      if let ahead = try? await claiming?.value, registration.isHeld(identity) {
+        _ = try? await store.returnLeases([ahead.id])
       }
-      if error is ComputeError { throw Refusal(description: "\(error)", fault: .run) }
       throw error
     }
   }
 
   private func post(
-    _ chunks: [ChunkPost], _ lease: Lease, as identity: WorkerIdentity, finishes: Bool, deadlineSeconds: Double
+    _ chunks: [ChunkPost], _ lease: Lease, as identity: WorkerIdentity, finishes: Bool, deadlineSeconds: Double,
+    time: WorkTime
   ) async throws {
     let outcome = try await store.post(
       chunks, lease: lease, worker: identity, finishes: finishes, deadlineSeconds: deadlineSeconds)
+    metrics.spanSeconds.increment(by: time.posted(chunks))
     metrics.record(outcome)
     if outcome.disagreements > 0 {
       logger.critical(
