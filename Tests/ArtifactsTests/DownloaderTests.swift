@@ -261,6 +261,42 @@ import Testing
     #expect(try #require(server.requests.last?.rangeStart) > 0)
   }
 
+  @Test("a certificate that nobody vouches for is refused; one that the given authorities sign is taken")
+  func tls() async throws {
+    let folder = folder.path
+    func openssl(_ arguments: [String]) throws -> Process {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = ["openssl"] + arguments
+      process.currentDirectoryURL = URL(fileURLWithPath: folder)
+      process.standardInput = FileHandle.nullDevice
+      process.standardOutput = FileHandle.nullDevice
+      process.standardError = FileHandle.nullDevice
+      try process.run()
+      return process
+    }
+    let maker = try openssl(
+      "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        .split(separator: " ").map(String.init))
+    try await offPool { maker.waitUntilExit() }
+    self.folder.write(content, "served")
+    let port = try ScriptedServer { _ in [] }.address.split(separator: ":").last!
+    let server = try openssl([
+      "s_server", "-accept", "\(port)", "-cert", "cert.pem", "-key", "key.pem", "-WWW", "-quiet",
+    ])
+    defer { kill(server.processIdentifier, SIGKILL) }
+    let download = try Download(
+      "https://localhost:\(port)/served", to: target, expected: ExpectedContent(sha256: digest, size: 300_000))
+    var policy = Self.impatient
+    policy.attempts = 50  // it takes a moment to listen
+    let refused = await failure { [policy] in try await offPool { try Downloader(policy).fetch(download) } }
+    #expect(refused?.code == .refused && refused?.message.contains("certificate") == true)
+    #expect(!isWhole)
+    policy.authorities = folder + "/cert.pem"
+    try await offPool { [policy] in try Downloader(policy).fetch(download) }
+    #expect(isWhole)
+  }
+
   @Test("two that fetch one file at once share the work")
   func together() async throws {
     let content = content

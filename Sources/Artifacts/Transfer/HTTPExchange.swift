@@ -109,7 +109,7 @@ final class HTTPExchange {
     let code = text.withUnsafeMutableBufferPointer { buffer in
       rrcm_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, buffer.baseAddress)
       defer { rrcm_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, nil) }
-      return curl_easy_perform(handle)
+      return Self.withoutBrokenPipes { curl_easy_perform(handle) }
     }
     if let failure { throw failure }
     if hasStalled { return .broken("no byte for \(stallTimeout.components.seconds) s") }
@@ -130,6 +130,21 @@ final class HTTPExchange {
       CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CERTPROBLEM,
       CURLE_SSL_CIPHER, CURLE_UNKNOWN_OPTION, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_LOGIN_DENIED,
     ].map(\.rawValue))
+
+  /// Runs `body` with SIGPIPE held back on this thread: OpenSSL writes to sockets whose other end may be gone, and with
+  /// CURLOPT_NOSIGNAL curl leaves that to us.
+  private static func withoutBrokenPipes<Value>(_ body: () -> Value) -> Value {
+    var (pipe, before) = (sigset_t(), sigset_t())
+    sigemptyset(&pipe)
+    sigaddset(&pipe, SIGPIPE)
+    pthread_sigmask(SIG_BLOCK, &pipe, &before)
+    defer {
+      var now = timespec()
+      while sigtimedwait(&pipe, nil, &now) == SIGPIPE {}
+      pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
+    return body()
+  }
 
   // MARK: Settings
 
