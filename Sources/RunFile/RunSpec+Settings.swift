@@ -51,6 +51,9 @@ extension RunSpec {
     guard let kindValue = given["kind"] else {
       throw RunFileError(["kind is missing; add one of \(kinds)"])
     }
+    if kindValue == .string("sweep") {
+      throw RunFileError(["kind is \"sweep\"; a sweep file is not a run file: rrcm sweep create takes it"])
+    }
     guard case .string(let kindName) = kindValue, let kind = Kind(rawValue: kindName) else {
       throw RunFileError(["kind is \(kindValue.shown); it must be one of \(kinds)"])
     }

@@ -172,7 +172,13 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     let files = FileManager.default.enumerator(atPath: root + "/configs")!.compactMap { $0 as? String }
       .filter { $0.hasSuffix(".yaml") }
     #expect(files.count >= 4)
-    for file in files { _ = try RunFile.read(path: "\(root)/configs/\(file)", environment: [:]) }
+    for file in files {
+      if file.hasPrefix("sweeps/") {
+        _ = try SweepFile.read(path: "\(root)/configs/\(file)")
+      } else {
+        _ = try RunFile.read(path: "\(root)/configs/\(file)", environment: [:])
+      }
+    }
   }
 
   @Test("docs/run-files.md names every key there is, and no other")
