@@ -39,6 +39,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 4, name: "reports", up: text(PackageResources._004_reports_up_sql),
       down: text(PackageResources._004_reports_down_sql)),
+    Migration(
+      number: 5, name: "sweeps", up: text(PackageResources._005_sweeps_up_sql),
+      down: text(PackageResources._005_sweeps_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

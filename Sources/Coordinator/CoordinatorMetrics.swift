@@ -20,10 +20,10 @@ struct CoordinatorMetrics: Sendable {
     oldest = metrics.gauge("rrcm_queue_oldest_seconds", help: "Seconds since the oldest unfinished run was planned")
   }
 
-  func record(_ sweep: Store.Sweep) {
-    lostWorkers.increment(by: Double(sweep.lostWorkers))
-    rescuedLeases.increment(by: Double(sweep.leases))
-    rescuedJobs.increment(by: Double(sweep.jobs))
+  func record(_ rescue: Store.Rescue) {
+    lostWorkers.increment(by: Double(rescue.lostWorkers))
+    rescuedLeases.increment(by: Double(rescue.leases))
+    rescuedJobs.increment(by: Double(rescue.jobs))
   }
 
   func record(queue rows: [Row]) throws {

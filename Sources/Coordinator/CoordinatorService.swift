@@ -5,7 +5,8 @@ internal import ServiceLifecycle
 package import Store
 package import Telemetry
 
-/// Turns submitted runs into work, rescues what dead workers held, and ends finished runs.
+/// Turns submitted runs into work, leads sweeps' trials from run to run, rescues what dead workers held, and ends finished
+/// runs.
 ///
 /// Everything it does is one transaction at a time under row locks, so any number may run at once.
 package struct CoordinatorService: Service {
@@ -24,14 +25,15 @@ package struct CoordinatorService: Service {
   package func run() async throws {
     logger.info("coordinator started")
     await withGracefulShutdownHandler {
-      var sweptAt: ContinuousClock.Instant?
+      var rescuedAt: ContinuousClock.Instant?
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
         do {
+          await leadSweeps()
           try await plan()
           let now = ContinuousClock.now
-          if sweptAt.map({ now - $0 >= timings.sweepEvery }) ?? true {
-            try await sweep()
-            sweptAt = now
+          if rescuedAt.map({ now - $0 >= timings.sweepEvery }) ?? true {
+            try await rescue()
+            rescuedAt = now
           }
         } catch {
           logger.error("a pass of the coordinator failed; it goes on", metadata: ["error": "\(error)"])
@@ -59,15 +61,26 @@ package struct CoordinatorService: Service {
     }
   }
 
-  private func sweep() async throws {
-    let sweep = try await store.sweep(deadAfterSeconds: timings.deadAfter.inSeconds)
-    metrics.record(sweep)
-    if sweep != Store.Sweep() {
+  /// Leads sweeps on. What goes wrong there does not keep runs from being planned.
+  package func leadSweeps() async {
+    do {
+      for note in try await advanceSweeps(in: store) {
+        logger.log(level: note.level, "\(note.message)", metadata: note.metadata)
+      }
+    } catch {
+      logger.error("sweeps could not be led on; the next pass tries again", metadata: ["error": "\(error)"])
+    }
+  }
+
+  private func rescue() async throws {
+    let rescue = try await store.rescue(deadAfterSeconds: timings.deadAfter.inSeconds)
+    metrics.record(rescue)
+    if rescue != Store.Rescue() {
       logger.warning(
         "work rescued",
         metadata: [
-          "lost_workers": "\(sweep.lostWorkers)", "leases": "\(sweep.leases)", "gaps": "\(sweep.gaps)",
-          "jobs": "\(sweep.jobs)",
+          "lost_workers": "\(rescue.lostWorkers)", "leases": "\(rescue.leases)", "gaps": "\(rescue.gaps)",
+          "jobs": "\(rescue.jobs)",
         ])
       try await store.announceWork()
     }

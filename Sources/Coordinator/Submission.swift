@@ -11,9 +11,9 @@ package import Store
 /// Turning run files into submitted runs: names are resolved, everything that can be checked is checked, and only then is
 /// anything written.
 package struct Submission: Sendable {
-  private let store: Store
-  private let artifacts: ArtifactStore?
-  private let software: String
+  let store: Store
+  let artifacts: ArtifactStore?
+  let software: String
 
   /// - Parameter artifacts: where noise tables are left for the workers.
   package init(store: Store, artifacts: ArtifactStore? = nil, software: String) {
@@ -48,6 +48,7 @@ package struct Submission: Sendable {
       "name is \"\($0.key)\" in \($0.value.count) of these run files; give each run a name of its own"
     }
     let specs = Self.ordered(given)
+    let imageSets = ImageSets(store)
     for (place, spec) in specs.enumerated() {
       do {
         prepared.append(
@@ -55,7 +56,7 @@ package struct Submission: Sendable {
             spec,
             earlier: specs[..<place].map { spec in
               (spec.name, spec.kind, prepared.last { $0.spec.name == spec.name }?.model)
-            }))
+            }, imageSets: imageSets))
       } catch let error as RunFileError {
         problems += error.problems.map { "\(spec.name): \($0)" }
       }
@@ -82,9 +83,11 @@ package struct Submission: Sendable {
   /// Leaves the noise tables of prepared runs in the artifact store, under the digests that their protocols record. Blocks.
   ///
   /// Workers that cannot have them compute them, so a failure need not stop anybody.
-  package func storeTables(of prepared: [Prepared]) throws {
+  package func storeTables(of prepared: [Prepared]) throws { try store(tables: prepared.flatMap(\.tables)) }
+
+  func store(tables: [GridTable]) throws {
     guard let artifacts else { return }
-    for table in prepared.flatMap(\.tables) { _ = try artifacts.put(Bytes(Array(table.text.utf8))) }
+    for table in tables { _ = try artifacts.put(Bytes(Array(table.text.utf8))) }
   }
 
   /// Records prepared runs, all or none, and wakes the coordinator. Returns their numbers.
@@ -96,17 +99,21 @@ package struct Submission: Sendable {
     return ids
   }
 
-  private func prepare(
-    _ spec: RunSpec, earlier: [(name: String, kind: RunSpec.Kind, model: ViTConfiguration?)]
+  /// Checks one run file.
+  ///
+  /// - Parameter earlier: runs of the same submission that go before it, whose checkpoints it may name, with the shape of
+  ///   the network they make where it is known.
+  func prepare(
+    _ spec: RunSpec, earlier: [(name: String, kind: RunSpec.Kind, model: ViTConfiguration?)], imageSets: ImageSets
   ) async throws -> Prepared {
-    guard let images = try await store.dataset(spec.dataset.name) else {
+    guard let images = try await imageSets.dataset(spec.dataset.name) else {
       let known = try await store.datasets().map(\.name).joined(separator: ", ")
       throw RunFileError([
         "dataset.name is \"\(spec.dataset.name)\"; no image set of that name or digest is imported"
           + (known.isEmpty ? ". Import one: rrcm dataset import" : ". Known: \(known)")
       ])
     }
-    let split = try await store.imageIndices(of: images.digest, split: spec.dataset.split)
+    let split = try await imageSets.indices(of: images.digest, split: spec.dataset.split)
     if split.isEmpty {
       let known = try await store.splits(of: images.digest).map(\.split).joined(separator: ", ")
       throw RunFileError([
@@ -235,7 +242,7 @@ package struct Submission: Sendable {
   static func tables(of smoothing: Smoothing) throws -> [GridTable] {
     try smoothing.sigmas.compactMap { sigma in
       guard case .grid(let m) = smoothing.sampler(for: sigma) else { return nil }
-      return try GridTable(sigma: sigma, m: m)
+      return try GridTable.shared(sigma: sigma, m: m)
     }
   }
 
@@ -252,5 +259,29 @@ package struct Submission: Sendable {
         return CertificationProtocol.Level(
           sigma: sigma.decimal, gridM: table.m, slack: table.slack(elements: elements), tableDigest: table.digest)
       })
+  }
+}
+
+/// Image sets and splits that one submission looks up, each asked for once.
+final class ImageSets {
+  private let store: Store
+  private var records: [String: DatasetRecord?] = [:]
+  private var splits: [String: [Int32]] = [:]
+
+  init(_ store: Store) { self.store = store }
+
+  func dataset(_ reference: String) async throws -> DatasetRecord? {
+    if let known = records[reference] { return known }
+    let record = try await store.dataset(reference)
+    records[reference] = .some(record)
+    return record
+  }
+
+  func indices(of digest: String, split: String) async throws -> [Int32] {
+    let key = "\(digest) \(split)"
+    if let known = splits[key] { return known }
+    let indices = try await store.imageIndices(of: digest, split: split)
+    splits[key] = indices
+    return indices
   }
 }

@@ -72,8 +72,8 @@ extension Store {
     }
   }
 
-  /// What one sweep did.
-  package struct Sweep: Sendable, Hashable {
+  /// What one rescue did.
+  package struct Rescue: Sendable, Hashable {
     /// Workers declared gone.
     package var lostWorkers = 0
     /// Leases ended.
@@ -87,27 +87,27 @@ extension Store {
   }
 
   /// Hands back what dead workers, old epochs and expired leases hold. Safe to run from several coordinators at once.
-  package func sweep(deadAfterSeconds: Double) async throws -> Sweep {
+  package func rescue(deadAfterSeconds: Double) async throws -> Rescue {
     try await connection.transaction { connection in
-      var sweep = Sweep()
+      var rescue = Rescue()
       for row in try connection.rows(PackageResources.lost_workers_sql, [.double(deadAfterSeconds)]) {
-        sweep.lostWorkers += 1
+        rescue.lostWorkers += 1
         try connection.event(
           "worker_lost", worker: try row.int("worker_id"), "worker \(try row.text("name")) went silent")
       }
       let orphans = try connection.rows(PackageResources.orphaned_leases_sql).map { try $0.int("lease_id") }
       if !orphans.isEmpty {
-        sweep.leases = orphans.count
-        sweep.gaps = try connection.rows(PackageResources.return_leases_sql, [.bigints(orphans)]).count
-        try connection.event("leases_rescued", "\(orphans.count) leases ended, \(sweep.gaps) ranges put back")
+        rescue.leases = orphans.count
+        rescue.gaps = try connection.rows(PackageResources.return_leases_sql, [.bigints(orphans)]).count
+        try connection.event("leases_rescued", "\(orphans.count) leases ended, \(rescue.gaps) ranges put back")
       }
       for row in try connection.rows(PackageResources.requeue_orphaned_jobs_sql) {
-        sweep.jobs += 1
+        rescue.jobs += 1
         try connection.event(
           "job_rescued", run: try row.int("run_id"), worker: try row.int("worker_id"),
           "training goes on from its last snapshot")
       }
-      return sweep
+      return rescue
     }
   }
 

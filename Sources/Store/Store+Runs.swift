@@ -207,7 +207,7 @@ extension Store {
 }
 
 extension Connection {
-  fileprivate func insert(_ run: NewRun) throws -> Int64 {
+  func insert(_ run: NewRun) throws -> Int64 {
     let id = try rows(
       PackageResources.insert_run_sql,
       [

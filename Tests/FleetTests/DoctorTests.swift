@@ -189,7 +189,7 @@ private let pgBouncer = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].first {
         _ = try await fleet.store.register(name: "w2", host: "slow", pid: 1, device: "d", software: "s")
         try await fleet.store.connection.execute(
           "UPDATE rrcm.worker SET beat_at = now() - interval '5 minutes' WHERE name = 'w2'")
-        _ = try await fleet.store.sweep(deadAfterSeconds: 35)
+        _ = try await fleet.store.rescue(deadAfterSeconds: 35)
       }
       let flapping = try await ask(fleet.environment)
       #expect(flapping.symptom(.workers).contains("worker w2 on slow was taken for dead 3 times"), "\(flapping.rows)")

@@ -107,7 +107,7 @@ import Testing
       #expect(try await store.reportJob(first, step: 2, metrics: [("loss", 1.5)], deadlineSeconds: 60))
       #expect(try await store.saveSnapshot(first, digest: "s2", step: 2))
       try await store.leave(a)
-      #expect(try await store.sweep(deadAfterSeconds: 35).jobs == 1)
+      #expect(try await store.rescue(deadAfterSeconds: 35).jobs == 1)
 
       let second = try #require(try await store.claimJob(run: run, worker: b, deadlineSeconds: 60))
       #expect(second.runLease == first.runLease + 1 && second.snapshotDigest == "s2" && second.snapshotStep == 2)

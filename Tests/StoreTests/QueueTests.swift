@@ -124,7 +124,7 @@ import Testing
       let lost = try #require(try await fixture.claim(a))
       try await fixture.post(lost, a, units: [0], finishes: false)
       try await fixture.store.connection.execute("UPDATE rrcm.worker SET beat_at = now() - interval '1 minute'")
-      let sweep = try await fixture.store.sweep(deadAfterSeconds: 35)
+      let sweep = try await fixture.store.rescue(deadAfterSeconds: 35)
       #expect(sweep.lostWorkers == 1 && sweep.leases == 1 && sweep.gaps == 1)
 
       let b = try await fixture.worker("b")
@@ -159,7 +159,7 @@ import Testing
     try await Fixture.with(images: 1) { fixture in
       let a = try await fixture.worker("a")
       _ = try await fixture.claim(a, deadline: -1)
-      #expect(try await fixture.store.sweep(deadAfterSeconds: 35).leases == 1)
+      #expect(try await fixture.store.rescue(deadAfterSeconds: 35).leases == 1)
       #expect(try await fixture.claim(a)?.units == 0..<4)
     }
   }
