@@ -6,6 +6,7 @@ internal import Store
 /// must not hang, and must not print.
 extension CompletionKind {
   static var runs: CompletionKind { names { store in try await store.progress().map(\.name) } }
+  static var sweeps: CompletionKind { names { store in try await store.sweepProgress().map(\.name) } }
   static var datasets: CompletionKind { names { store in try await store.datasets().map(\.name) } }
   static var checkpoints: CompletionKind { names { store in try await store.checkpoints().map(\.name) } }
   static var workers: CompletionKind { names { store in try await store.workers().map(\.name) } }

@@ -20,7 +20,8 @@ package struct RRCM: AsyncParsableCommand {
       """,
     version: Software.version,
     subcommands: [
-      Up.self, Down.self, Status.self, DoctorCommand.self, RunCommand.self, ItemCommand.self, DatasetCommand.self,
+      Up.self, Down.self, Status.self, DoctorCommand.self, RunCommand.self, SweepCommand.self, ItemCommand.self,
+      DatasetCommand.self,
       CheckpointCommand.self, Export.self, ImportCommand.self,
       ReportCommand.self, PlanCommand.self, Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
       AggregatorCommand.self, Migrate.self, Completions.self,

@@ -70,7 +70,10 @@ import Testing
     arguments: [
       "up --workers 4", "down --keep-database", "status --output json",
       "run submit a.yaml b.yaml --set smoothing.n=1000 --set name=x --dry-run --show-resolved --watch",
-      "run list --output csv", "run show 3 --spec", "run watch name", "run cancel 3 --dry-run",
+      "sweep create a.yaml --set name=x --dry-run --watch --output json", "sweep list --output csv",
+      "sweep show 3 --runs", "sweep show x --spec", "sweep watch x", "sweep stop 3 --dry-run",
+      "sweep retry x --stopped --dry-run", "run list --output csv", "run show 3 --spec", "run watch name",
+      "run cancel 3 --dry-run",
       "dataset import digits digits.csv.gz", "dataset import imagefolder a.tar.gz --name c --size 32 --split test",
       "checkpoint import a.pt --name b --heads 12 --final-norm false --levels 81", "checkpoint show b --tensors",
       "worker start --name a --threads 4 --kinds certify --stop-when-idle",

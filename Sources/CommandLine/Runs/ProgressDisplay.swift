@@ -102,11 +102,16 @@ struct ProgressDisplay {
     for metric in view.metrics where metric.name == "loss" || metric.name == "accuracy_sigma_0.25" {
       text += "  \(metric.name) \(String(format: "%.3f", metric.value))"
     }
-    let room = width == .max ? 24 : min(24, width - run.name.count - text.count - 2)
-    guard room >= 4 else { return String("\(run.name) \(text)".prefix(width)) }
+    return drawn(run.name, share: share, text: text, width: width)
+  }
+
+  /// Name, bar and text in at most `width` characters. The bar gives way first, then the end of the line.
+  static func drawn(_ name: String, share: Double, text: String, width: Int) -> String {
+    let room = width == .max ? 24 : min(24, width - name.count - text.count - 2)
+    guard room >= 4 else { return String("\(name) \(text)".prefix(width)) }
     let filled = Int(share * Double(room))
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: room - filled)
-    return "\(run.name) \(bar) \(text)"
+    return "\(name) \(bar) \(text)"
   }
 
   /// Time left at the measured pace; says so where nobody can know. Nil once nothing is left to compute.
