@@ -43,6 +43,31 @@ CREATE TYPE rrcm.run_state AS ENUM (
 
 COMMENT ON TYPE rrcm.run_state IS 'submitted: not planned yet, or waits for another run; running: has items or a job; done, failed and cancelled are final';
 
+CREATE TYPE rrcm.sweep_state AS ENUM (
+    'running',
+    'done',
+    'stopped'
+);
+
+COMMENT ON TYPE rrcm.sweep_state IS 'running: some trial has not ended; done: all have, well or badly; stopped: by a person, and so its open trials';
+
+CREATE TYPE rrcm.trial_state AS ENUM (
+    'open',
+    'done',
+    'failed',
+    'stopped'
+);
+
+COMMENT ON TYPE rrcm.trial_state IS 'open: runs of it are to come or under way; done: all are done; failed: one failed; stopped: the sweep was, or one was cancelled';
+
+CREATE TYPE rrcm.trial_step AS ENUM (
+    'finetune',
+    'certify',
+    'confirm'
+);
+
+COMMENT ON TYPE rrcm.trial_step IS 'The runs of a trial, in order: finetune trains its classifier, certify scores it, confirm scores the best trial on other images';
+
 CREATE TYPE rrcm.worker_state AS ENUM (
     'live',
     'draining',
@@ -50,22 +75,6 @@ CREATE TYPE rrcm.worker_state AS ENUM (
 );
 
 COMMENT ON TYPE rrcm.worker_state IS 'live: beats; draining: finishes what it holds, not set by this version; gone: stopped, or silent for too long';
-
-CREATE FUNCTION rrcm.refuse_update() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-BEGIN
-  RAISE EXCEPTION '% is append-only: what was stored first stays', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
-END
-$$;
-
-COMMENT ON FUNCTION rrcm.refuse_update() IS 'Trigger: rows are never changed';
-
-CREATE FUNCTION rrcm.total(numbers integer[]) RETURNS bigint
-    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-    RETURN (SELECT COALESCE(sum(number.number), (0)::bigint) AS "coalesce" FROM unnest(total.numbers) number(number));
-
-COMMENT ON FUNCTION rrcm.total(numbers integer[]) IS 'Sum of an integer array; used by constraints on votes';
 
 CREATE TABLE rrcm.certificate (
     item_id bigint NOT NULL,
@@ -126,6 +135,31 @@ COMMENT ON COLUMN rrcm.certificate.compute_seconds IS 'Compute time of all its c
 
 COMMENT ON COLUMN rrcm.certificate.certified_at IS 'When it was computed';
 
+CREATE TABLE rrcm.dataset_image (
+    dataset_digest text NOT NULL,
+    image_index integer NOT NULL,
+    split text NOT NULL,
+    label integer NOT NULL,
+    source text NOT NULL,
+    image_digest text NOT NULL,
+    CONSTRAINT dataset_image_index_not_negative CHECK ((image_index >= 0)),
+    CONSTRAINT dataset_image_label_not_negative CHECK ((label >= 0))
+);
+
+COMMENT ON TABLE rrcm.dataset_image IS 'One row per image of an image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.dataset_digest IS 'Image set';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_index IS 'Position in the image set; part of the noise counter';
+
+COMMENT ON COLUMN rrcm.dataset_image.split IS 'Fixed split the image belongs to, for example train or heldout';
+
+COMMENT ON COLUMN rrcm.dataset_image.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.dataset_image.source IS 'File or row it came from';
+
+COMMENT ON COLUMN rrcm.dataset_image.image_digest IS 'SHA-256 of the image''s bytes [C, H, W]';
+
 CREATE TABLE rrcm.item (
     item_id bigint NOT NULL,
     run_id bigint NOT NULL,
@@ -167,81 +201,6 @@ COMMENT ON COLUMN rrcm.item.numerics_id IS 'The one numerics id whose votes it t
 COMMENT ON COLUMN rrcm.item.top_class IS 'Class that selection chose; frozen before estimation votes are read';
 
 COMMENT ON COLUMN rrcm.item.error IS 'Why it is held';
-
-CREATE VIEW rrcm.accuracy_at_radius AS
- WITH level AS (
-         SELECT i.run_id,
-            i.sigma,
-            count(*) AS items,
-            count(c.item_id) AS finished,
-            ((ceil(((20)::double precision * COALESCE(max(c.radius), (0)::double precision))))::integer + 1) AS last_step
-           FROM (rrcm.item i
-             LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
-          GROUP BY i.run_id, i.sigma
-        )
- SELECT l.run_id,
-    l.sigma,
-    (((step.step)::numeric / 20.0))::numeric(8,2) AS r,
-    l.items,
-    l.finished,
-    hits.certified,
-    ((hits.certified)::double precision / (NULLIF(l.finished, 0))::double precision) AS accuracy,
-    ((hits.certified)::double precision / (l.items)::double precision) AS accuracy_low,
-    ((((hits.certified + l.items) - l.finished))::double precision / (l.items)::double precision) AS accuracy_high
-   FROM ((level l
-     CROSS JOIN LATERAL generate_series(0, l.last_step) step(step))
-     CROSS JOIN LATERAL ( SELECT count(*) AS certified
-           FROM (rrcm.item i
-             JOIN rrcm.certificate c USING (item_id))
-          WHERE ((i.run_id = l.run_id) AND (i.sigma = l.sigma) AND (i.state = 'certified'::rrcm.item_state) AND c.correct AND (c.radius >= (((step.step)::numeric / 20.0))::double precision))) hits);
-
-COMMENT ON VIEW rrcm.accuracy_at_radius IS 'Certified accuracy per run and sigma at r = 0, 0.05, 0.10, …; abstentions and mistakes count in the denominator';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.run_id IS 'Run';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.sigma IS 'Noise level';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.r IS 'L2 radius';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.items IS 'Images of the run at this sigma';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.finished IS 'Those with a certificate or an abstention';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.certified IS 'Those correct and certified at r or more';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy IS 'Share of the finished; biased while the run is unfinished';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_low IS 'Share of all, unfinished counted wrong';
-
-COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_high IS 'Share of all, unfinished counted right';
-
-CREATE TABLE rrcm.canary (
-    checkpoint_digest text NOT NULL,
-    numerics_id text NOT NULL,
-    logits_digest text NOT NULL,
-    first_worker_id bigint NOT NULL,
-    second_worker_id bigint,
-    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
-    trusted_at timestamp with time zone,
-    CONSTRAINT canary_trusted_by_two CHECK (((trusted_at IS NULL) = (second_worker_id IS NULL))),
-    CONSTRAINT canary_two_workers_differ CHECK ((second_worker_id IS DISTINCT FROM first_worker_id))
-);
-
-COMMENT ON TABLE rrcm.canary IS 'Digest of a fixed batch''s logits per checkpoint and numerics id; a worker that differs refuses work';
-
-COMMENT ON COLUMN rrcm.canary.checkpoint_digest IS 'Checkpoint';
-
-COMMENT ON COLUMN rrcm.canary.numerics_id IS 'Numerics id';
-
-COMMENT ON COLUMN rrcm.canary.logits_digest IS 'SHA-256 of the canary batch''s logits, as bits';
-
-COMMENT ON COLUMN rrcm.canary.first_worker_id IS 'Worker that recorded it';
-
-COMMENT ON COLUMN rrcm.canary.second_worker_id IS 'Second worker with the same digest';
-
-COMMENT ON COLUMN rrcm.canary.recorded_at IS 'When it was recorded';
-
-COMMENT ON COLUMN rrcm.canary.trusted_at IS 'When a second worker agreed';
 
 CREATE TABLE rrcm.run (
     run_id bigint NOT NULL,
@@ -302,84 +261,6 @@ COMMENT ON COLUMN rrcm.run.created_at IS 'When it was submitted';
 COMMENT ON COLUMN rrcm.run.started_at IS 'When it was planned';
 
 COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
-
-CREATE VIEW rrcm.certificate_pair AS
- SELECT a.run_id AS a_run_id,
-    b.run_id AS b_run_id,
-    ra.name AS a_name,
-    rb.name AS b_name,
-    a.sigma,
-    a.image_index,
-    a.label,
-    ca.predicted AS a_predicted,
-    cb.predicted AS b_predicted,
-    ca.correct AS a_correct,
-    cb.correct AS b_correct,
-    ca.radius AS a_radius,
-    cb.radius AS b_radius,
-    (COALESCE(cb.radius, (0)::double precision) - COALESCE(ca.radius, (0)::double precision)) AS radius_gain
-   FROM (((((rrcm.item a
-     JOIN rrcm.run ra ON ((ra.run_id = a.run_id)))
-     JOIN rrcm.certificate ca ON ((ca.item_id = a.item_id)))
-     JOIN rrcm.item b ON (((b.image_index = a.image_index) AND (b.sigma = a.sigma) AND (b.run_id <> a.run_id))))
-     JOIN rrcm.run rb ON (((rb.run_id = b.run_id) AND (rb.dataset_digest = ra.dataset_digest))))
-     JOIN rrcm.certificate cb ON ((cb.item_id = b.item_id)))
-  WHERE ((a.state = 'certified'::rrcm.item_state) AND (b.state = 'certified'::rrcm.item_state));
-
-COMMENT ON VIEW rrcm.certificate_pair IS 'Two runs of this fleet on the same image at the same sigma, both finished there; name both runs in WHERE';
-
-COMMENT ON COLUMN rrcm.certificate_pair.a_run_id IS 'One run';
-
-COMMENT ON COLUMN rrcm.certificate_pair.b_run_id IS 'The other run, on the same image set';
-
-COMMENT ON COLUMN rrcm.certificate_pair.a_name IS 'Name of run a';
-
-COMMENT ON COLUMN rrcm.certificate_pair.b_name IS 'Name of run b';
-
-COMMENT ON COLUMN rrcm.certificate_pair.sigma IS 'Noise level of both';
-
-COMMENT ON COLUMN rrcm.certificate_pair.image_index IS 'Image';
-
-COMMENT ON COLUMN rrcm.certificate_pair.label IS 'True class';
-
-COMMENT ON COLUMN rrcm.certificate_pair.a_predicted IS 'Class certified by a; null when abstained';
-
-COMMENT ON COLUMN rrcm.certificate_pair.b_predicted IS 'Class certified by b; null when abstained';
-
-COMMENT ON COLUMN rrcm.certificate_pair.a_correct IS 'Whether a certified the label';
-
-COMMENT ON COLUMN rrcm.certificate_pair.b_correct IS 'Whether b certified the label';
-
-COMMENT ON COLUMN rrcm.certificate_pair.a_radius IS 'Radius certified by a; null when abstained';
-
-COMMENT ON COLUMN rrcm.certificate_pair.b_radius IS 'Radius certified by b; null when abstained';
-
-COMMENT ON COLUMN rrcm.certificate_pair.radius_gain IS 'Radius of b less that of a, abstentions counting 0';
-
-CREATE TABLE rrcm.dataset_image (
-    dataset_digest text NOT NULL,
-    image_index integer NOT NULL,
-    split text NOT NULL,
-    label integer NOT NULL,
-    source text NOT NULL,
-    image_digest text NOT NULL,
-    CONSTRAINT dataset_image_index_not_negative CHECK ((image_index >= 0)),
-    CONSTRAINT dataset_image_label_not_negative CHECK ((label >= 0))
-);
-
-COMMENT ON TABLE rrcm.dataset_image IS 'One row per image of an image set';
-
-COMMENT ON COLUMN rrcm.dataset_image.dataset_digest IS 'Image set';
-
-COMMENT ON COLUMN rrcm.dataset_image.image_index IS 'Position in the image set; part of the noise counter';
-
-COMMENT ON COLUMN rrcm.dataset_image.split IS 'Fixed split the image belongs to, for example train or heldout';
-
-COMMENT ON COLUMN rrcm.dataset_image.label IS 'True class';
-
-COMMENT ON COLUMN rrcm.dataset_image.source IS 'File or row it came from';
-
-COMMENT ON COLUMN rrcm.dataset_image.image_digest IS 'SHA-256 of the image''s bytes [C, H, W]';
 
 CREATE VIEW rrcm.certificate_result AS
  SELECT i.run_id,
@@ -460,6 +341,208 @@ COMMENT ON COLUMN rrcm.certificate_result.numerics_id IS 'Numerics id of every v
 COMMENT ON COLUMN rrcm.certificate_result.compute_seconds IS 'Compute time of all its chunks';
 
 COMMENT ON COLUMN rrcm.certificate_result.certified_at IS 'When it was certified';
+
+CREATE FUNCTION rrcm.average_certified_radius(run bigint, noise_level numeric) RETURNS double precision
+    LANGUAGE sql STABLE
+    RETURN (SELECT (COALESCE(sum(c.radius) FILTER (WHERE c.correct), (0)::double precision) / (count(*))::double precision) FROM rrcm.certificate_result c WHERE ((c.run_id = average_certified_radius.run) AND (c.sigma = average_certified_radius.noise_level)) HAVING ((count(*) = count(c.n_a)) AND (count(*) > 0)));
+
+COMMENT ON FUNCTION rrcm.average_certified_radius(run bigint, noise_level numeric) IS 'Average certified radius (ACR) of a run''s images at one sigma, wrong and abstained ones counting 0; null until every image has its certificate';
+
+CREATE FUNCTION rrcm.certified_accuracy(run bigint, noise_level numeric, r double precision) RETURNS double precision
+    LANGUAGE sql STABLE
+    RETURN (SELECT ((count(*) FILTER (WHERE (c.correct AND (c.radius >= certified_accuracy.r))))::double precision / (count(*))::double precision) FROM rrcm.certificate_result c WHERE ((c.run_id = certified_accuracy.run) AND (c.sigma = certified_accuracy.noise_level)) HAVING ((count(*) = count(c.n_a)) AND (count(*) > 0)));
+
+COMMENT ON FUNCTION rrcm.certified_accuracy(run bigint, noise_level numeric, r double precision) IS 'Share of a run''s images at one sigma that are both correct and certified at r or more; null until every image has its certificate';
+
+CREATE FUNCTION rrcm.refuse_update() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only: what was stored first stays', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$$;
+
+COMMENT ON FUNCTION rrcm.refuse_update() IS 'Trigger: rows are never changed';
+
+CREATE FUNCTION rrcm.sweep_query(sweep text) RETURNS text
+    LANGUAGE plpgsql STABLE
+    AS $$
+DECLARE
+  found   bigint;
+  metric  text;
+  columns text;
+BEGIN
+  SELECT s.sweep_id, s.metric
+    INTO found, metric
+    FROM rrcm.sweep s
+   WHERE s.sweep_id::text = sweep_query.sweep
+      OR s.name = sweep_query.sweep;
+  IF found IS NULL THEN
+    RAISE EXCEPTION 'there is no sweep "%"', sweep_query.sweep USING HINT = 'SELECT sweep_id, name FROM rrcm.sweep lists them';
+  END IF;
+  -- A column per parameter, called by the last word of its path where that is enough to tell it apart.
+  WITH path AS (
+    SELECT key,
+           bool_and(jsonb_typeof(value) = 'number') AS is_number,
+           regexp_replace(key, '^.*\.', '') AS word
+      FROM rrcm.trial t
+     CROSS JOIN LATERAL jsonb_each(t.parameters)
+     WHERE t.sweep_id = found
+     GROUP BY key
+  )
+  SELECT string_agg(
+           format(
+             E'       (parameters ->> %L)%s AS %I,\n', key, CASE WHEN is_number THEN '::double precision' ELSE '' END,
+             CASE
+               WHEN namesakes = 1 AND word NOT IN ('rank', 'trial', 'state', 'acr', 'loss', 'checkpoint_digest') THEN word
+               ELSE key
+             END
+           ), '' ORDER BY key)
+    INTO columns
+    FROM (SELECT key, is_number, word, count(*) OVER (PARTITION BY word) AS namesakes FROM path) AS named;
+  RETURN format(
+    E'SELECT rank,\n       value AS %I,\n       trial,\n%s       state,\n%s%s'
+    '       checkpoint_digest\n  FROM rrcm.sweep_trial\n WHERE sweep_id = %s\n ORDER BY rank, trial',
+    metric, columns, CASE WHEN metric <> 'acr' THEN E'       acr,\n' END,
+    CASE WHEN metric <> 'loss' THEN E'       loss,\n' END, found);
+END
+$$;
+
+COMMENT ON FUNCTION rrcm.sweep_query(sweep text) IS 'Text of a query that ranks a sweep''s trials with a column per parameter. In psql: SELECT rrcm.sweep_query(''NAME'') \gexec';
+
+CREATE FUNCTION rrcm.total(numbers integer[]) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN (SELECT COALESCE(sum(number.number), (0)::bigint) AS "coalesce" FROM unnest(total.numbers) number(number));
+
+COMMENT ON FUNCTION rrcm.total(numbers integer[]) IS 'Sum of an integer array; used by constraints on votes';
+
+CREATE VIEW rrcm.accuracy_at_radius AS
+ WITH level AS (
+         SELECT i.run_id,
+            i.sigma,
+            count(*) AS items,
+            count(c.item_id) AS finished,
+            ((ceil(((20)::double precision * COALESCE(max(c.radius), (0)::double precision))))::integer + 1) AS last_step
+           FROM (rrcm.item i
+             LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
+          GROUP BY i.run_id, i.sigma
+        )
+ SELECT l.run_id,
+    l.sigma,
+    (((step.step)::numeric / 20.0))::numeric(8,2) AS r,
+    l.items,
+    l.finished,
+    hits.certified,
+    ((hits.certified)::double precision / (NULLIF(l.finished, 0))::double precision) AS accuracy,
+    ((hits.certified)::double precision / (l.items)::double precision) AS accuracy_low,
+    ((((hits.certified + l.items) - l.finished))::double precision / (l.items)::double precision) AS accuracy_high
+   FROM ((level l
+     CROSS JOIN LATERAL generate_series(0, l.last_step) step(step))
+     CROSS JOIN LATERAL ( SELECT count(*) AS certified
+           FROM (rrcm.item i
+             JOIN rrcm.certificate c USING (item_id))
+          WHERE ((i.run_id = l.run_id) AND (i.sigma = l.sigma) AND (i.state = 'certified'::rrcm.item_state) AND c.correct AND (c.radius >= (((step.step)::numeric / 20.0))::double precision))) hits);
+
+COMMENT ON VIEW rrcm.accuracy_at_radius IS 'Certified accuracy per run and sigma at r = 0, 0.05, 0.10, …; abstentions and mistakes count in the denominator';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.r IS 'L2 radius';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.items IS 'Images of the run at this sigma';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.finished IS 'Those with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.certified IS 'Those correct and certified at r or more';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy IS 'Share of the finished; biased while the run is unfinished';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_low IS 'Share of all, unfinished counted wrong';
+
+COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_high IS 'Share of all, unfinished counted right';
+
+CREATE TABLE rrcm.canary (
+    checkpoint_digest text NOT NULL,
+    numerics_id text NOT NULL,
+    logits_digest text NOT NULL,
+    first_worker_id bigint NOT NULL,
+    second_worker_id bigint,
+    recorded_at timestamp with time zone DEFAULT now() NOT NULL,
+    trusted_at timestamp with time zone,
+    CONSTRAINT canary_trusted_by_two CHECK (((trusted_at IS NULL) = (second_worker_id IS NULL))),
+    CONSTRAINT canary_two_workers_differ CHECK ((second_worker_id IS DISTINCT FROM first_worker_id))
+);
+
+COMMENT ON TABLE rrcm.canary IS 'Digest of a fixed batch''s logits per checkpoint and numerics id; a worker that differs refuses work';
+
+COMMENT ON COLUMN rrcm.canary.checkpoint_digest IS 'Checkpoint';
+
+COMMENT ON COLUMN rrcm.canary.numerics_id IS 'Numerics id';
+
+COMMENT ON COLUMN rrcm.canary.logits_digest IS 'SHA-256 of the canary batch''s logits, as bits';
+
+COMMENT ON COLUMN rrcm.canary.first_worker_id IS 'Worker that recorded it';
+
+COMMENT ON COLUMN rrcm.canary.second_worker_id IS 'Second worker with the same digest';
+
+COMMENT ON COLUMN rrcm.canary.recorded_at IS 'When it was recorded';
+
+COMMENT ON COLUMN rrcm.canary.trusted_at IS 'When a second worker agreed';
+
+CREATE VIEW rrcm.certificate_pair AS
+ SELECT a.run_id AS a_run_id,
+    b.run_id AS b_run_id,
+    ra.name AS a_name,
+    rb.name AS b_name,
+    a.sigma,
+    a.image_index,
+    a.label,
+    ca.predicted AS a_predicted,
+    cb.predicted AS b_predicted,
+    ca.correct AS a_correct,
+    cb.correct AS b_correct,
+    ca.radius AS a_radius,
+    cb.radius AS b_radius,
+    (COALESCE(cb.radius, (0)::double precision) - COALESCE(ca.radius, (0)::double precision)) AS radius_gain
+   FROM (((((rrcm.item a
+     JOIN rrcm.run ra ON ((ra.run_id = a.run_id)))
+     JOIN rrcm.certificate ca ON ((ca.item_id = a.item_id)))
+     JOIN rrcm.item b ON (((b.image_index = a.image_index) AND (b.sigma = a.sigma) AND (b.run_id <> a.run_id))))
+     JOIN rrcm.run rb ON (((rb.run_id = b.run_id) AND (rb.dataset_digest = ra.dataset_digest))))
+     JOIN rrcm.certificate cb ON ((cb.item_id = b.item_id)))
+  WHERE ((a.state = 'certified'::rrcm.item_state) AND (b.state = 'certified'::rrcm.item_state));
+
+COMMENT ON VIEW rrcm.certificate_pair IS 'Two runs of this fleet on the same image at the same sigma, both finished there; name both runs in WHERE';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_run_id IS 'One run';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_run_id IS 'The other run, on the same image set';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_name IS 'Name of run a';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_name IS 'Name of run b';
+
+COMMENT ON COLUMN rrcm.certificate_pair.sigma IS 'Noise level of both';
+
+COMMENT ON COLUMN rrcm.certificate_pair.image_index IS 'Image';
+
+COMMENT ON COLUMN rrcm.certificate_pair.label IS 'True class';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_predicted IS 'Class certified by a; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_predicted IS 'Class certified by b; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_correct IS 'Whether a certified the label';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_correct IS 'Whether b certified the label';
+
+COMMENT ON COLUMN rrcm.certificate_pair.a_radius IS 'Radius certified by a; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.b_radius IS 'Radius certified by b; null when abstained';
+
+COMMENT ON COLUMN rrcm.certificate_pair.radius_gain IS 'Radius of b less that of a, abstentions counting 0';
 
 CREATE TABLE rrcm.certification (
     run_id bigint NOT NULL,
@@ -1486,6 +1569,437 @@ COMMENT ON COLUMN rrcm.similar_run.other_name IS 'Its name';
 
 COMMENT ON COLUMN rrcm.similar_run.sigma IS 'Noise level both certify at';
 
+CREATE TABLE rrcm.sweep (
+    sweep_id bigint NOT NULL,
+    name text NOT NULL,
+    state rrcm.sweep_state DEFAULT 'running'::rrcm.sweep_state NOT NULL,
+    spec jsonb NOT NULL,
+    method text NOT NULL,
+    metric text NOT NULL,
+    r double precision,
+    sigma numeric,
+    goal text NOT NULL,
+    software text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT sweep_finished_or_finished_at_null CHECK (((state = 'running'::rrcm.sweep_state) = (finished_at IS NULL))),
+    CONSTRAINT sweep_goal_known CHECK ((goal = ANY (ARRAY['maximize'::text, 'minimize'::text]))),
+    CONSTRAINT sweep_metric_known CHECK (((metric = ANY (ARRAY['acr'::text, 'loss'::text])) OR (metric ~~ 'certified_accuracy@%'::text))),
+    CONSTRAINT sweep_radius_not_negative CHECK ((r >= (0)::double precision)),
+    CONSTRAINT sweep_radius_of_accuracy CHECK (((metric ~~ 'certified_accuracy@%'::text) = (r IS NOT NULL))),
+    CONSTRAINT sweep_sigma_positive CHECK ((sigma > (0)::numeric))
+);
+
+COMMENT ON TABLE rrcm.sweep IS 'A set of trials from a search space, ranked by one metric';
+
+COMMENT ON COLUMN rrcm.sweep.sweep_id IS 'Number of the sweep';
+
+COMMENT ON COLUMN rrcm.sweep.name IS 'Name given by its sweep file; the runs of its trials begin with it';
+
+COMMENT ON COLUMN rrcm.sweep.state IS 'running until every trial has ended';
+
+COMMENT ON COLUMN rrcm.sweep.spec IS 'The complete sweep file, with the settings of its runs; creating it again under another name repeats it';
+
+COMMENT ON COLUMN rrcm.sweep.method IS 'How trials are found: grid or random';
+
+COMMENT ON COLUMN rrcm.sweep.metric IS 'What ranks the trials: certified_accuracy@R, acr or loss';
+
+COMMENT ON COLUMN rrcm.sweep.r IS 'L2 radius of a certified accuracy';
+
+COMMENT ON COLUMN rrcm.sweep.sigma IS 'Noise level at which the metric is measured; null: the only one that a trial certifies at';
+
+COMMENT ON COLUMN rrcm.sweep.goal IS 'Whether more or less of the metric is better';
+
+COMMENT ON COLUMN rrcm.sweep.software IS 'Version of the software that created it';
+
+COMMENT ON COLUMN rrcm.sweep.created_at IS 'When it was created';
+
+COMMENT ON COLUMN rrcm.sweep.finished_at IS 'When its last trial ended, or it was stopped';
+
+CREATE TABLE rrcm.trial (
+    trial_id bigint NOT NULL,
+    sweep_id bigint NOT NULL,
+    number integer NOT NULL,
+    parameters jsonb NOT NULL,
+    finetune_spec jsonb,
+    certify_spec jsonb,
+    confirm_spec jsonb,
+    state rrcm.trial_state DEFAULT 'open'::rrcm.trial_state NOT NULL,
+    attempt integer DEFAULT 1 NOT NULL,
+    chosen boolean DEFAULT false NOT NULL,
+    error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT trial_attempt_positive CHECK ((attempt > 0)),
+    CONSTRAINT trial_chosen_to_confirm CHECK (((NOT chosen) OR (confirm_spec IS NOT NULL))),
+    CONSTRAINT trial_does_something CHECK (((finetune_spec IS NOT NULL) OR (certify_spec IS NOT NULL))),
+    CONSTRAINT trial_error_when_failed CHECK (((state <> 'failed'::rrcm.trial_state) OR (error IS NOT NULL))),
+    CONSTRAINT trial_finished_or_finished_at_null CHECK (((state = 'open'::rrcm.trial_state) = (finished_at IS NULL))),
+    CONSTRAINT trial_number_positive CHECK ((number > 0))
+);
+
+COMMENT ON TABLE rrcm.trial IS 'One point of a sweep''s search space; its work is the runs that trial_run names';
+
+COMMENT ON COLUMN rrcm.trial.trial_id IS 'Number over all sweeps';
+
+COMMENT ON COLUMN rrcm.trial.sweep_id IS 'Sweep';
+
+COMMENT ON COLUMN rrcm.trial.number IS 'Number within the sweep';
+
+COMMENT ON COLUMN rrcm.trial.parameters IS 'Value of every free parameter, by its path in the sweep file';
+
+COMMENT ON COLUMN rrcm.trial.finetune_spec IS 'Resolved run file of the fine-tuning; null when the trial has none';
+
+COMMENT ON COLUMN rrcm.trial.certify_spec IS 'Resolved run file of the certification; its checkpoint is the fine-tuning''s, where there is one';
+
+COMMENT ON COLUMN rrcm.trial.confirm_spec IS 'Resolved run file of the certification on images that do not rank, in case this trial is the best';
+
+COMMENT ON COLUMN rrcm.trial.state IS 'open while runs of it are to come or under way';
+
+COMMENT ON COLUMN rrcm.trial.attempt IS 'Rises with each retry; earlier runs stay';
+
+COMMENT ON COLUMN rrcm.trial.chosen IS 'Was the best when all had ended, and is certified once more on other images';
+
+COMMENT ON COLUMN rrcm.trial.error IS 'Why it failed or was stopped';
+
+COMMENT ON COLUMN rrcm.trial.created_at IS 'When it was created';
+
+COMMENT ON COLUMN rrcm.trial.finished_at IS 'When it ended';
+
+CREATE TABLE rrcm.trial_run (
+    trial_id bigint NOT NULL,
+    step rrcm.trial_step NOT NULL,
+    attempt integer NOT NULL,
+    run_id bigint NOT NULL
+);
+
+COMMENT ON TABLE rrcm.trial_run IS 'The runs of a trial; the key lets a step of an attempt have one run, whoever makes it';
+
+COMMENT ON COLUMN rrcm.trial_run.trial_id IS 'Trial';
+
+COMMENT ON COLUMN rrcm.trial_run.step IS 'What the run is to the trial';
+
+COMMENT ON COLUMN rrcm.trial_run.attempt IS 'Attempt of the trial that it belongs to';
+
+COMMENT ON COLUMN rrcm.trial_run.run_id IS 'Run';
+
+CREATE VIEW rrcm.sweep_progress AS
+ SELECT s.sweep_id,
+    s.name,
+    s.state,
+    s.method,
+    s.metric,
+    s.sigma,
+    s.goal,
+    trials.total AS trials,
+    trials.done,
+    trials.failed,
+    trials.stopped,
+    trials.open,
+    COALESCE(work.running, (0)::bigint) AS running,
+        CASE
+            WHEN (trials.total = 0) THEN (0)::double precision
+            ELSE (((trials.ended)::double precision + COALESCE(work.share, (0)::double precision)) / (trials.total)::double precision)
+        END AS share,
+    s.created_at,
+    s.finished_at,
+    (EXTRACT(epoch FROM (COALESCE(s.finished_at, now()) - s.created_at)))::double precision AS elapsed_seconds
+   FROM ((rrcm.sweep s
+     CROSS JOIN LATERAL ( SELECT count(*) AS total,
+            count(*) FILTER (WHERE (t.state = 'done'::rrcm.trial_state)) AS done,
+            count(*) FILTER (WHERE (t.state = 'failed'::rrcm.trial_state)) AS failed,
+            count(*) FILTER (WHERE (t.state = 'stopped'::rrcm.trial_state)) AS stopped,
+            count(*) FILTER (WHERE (t.state = 'open'::rrcm.trial_state)) AS open,
+            count(*) FILTER (WHERE (t.state <> 'open'::rrcm.trial_state)) AS ended
+           FROM rrcm.trial t
+          WHERE (t.sweep_id = s.sweep_id)) trials)
+     LEFT JOIN LATERAL ( SELECT count(*) FILTER (WHERE ((p.state = 'running'::rrcm.run_state) AND (p.done > 0))) AS running,
+            sum((
+                CASE
+                    WHEN (p.state = 'done'::rrcm.run_state) THEN (1)::double precision
+                    WHEN ((p.total > 0) AND (p.state = ANY (ARRAY['submitted'::rrcm.run_state, 'running'::rrcm.run_state]))) THEN ((p.done)::double precision / (p.total)::double precision)
+                    ELSE (0)::double precision
+                END / ((num_nonnulls(t.finetune_spec, t.certify_spec) + (t.chosen)::integer))::double precision)) AS share
+           FROM ((rrcm.trial t
+             JOIN rrcm.trial_run tr USING (trial_id))
+             JOIN rrcm.run_progress p USING (run_id))
+          WHERE ((t.sweep_id = s.sweep_id) AND (t.state = 'open'::rrcm.trial_state))) work ON (true));
+
+COMMENT ON VIEW rrcm.sweep_progress IS 'One row per sweep: how far it is';
+
+COMMENT ON COLUMN rrcm.sweep_progress.sweep_id IS 'Sweep';
+
+COMMENT ON COLUMN rrcm.sweep_progress.name IS 'Name';
+
+COMMENT ON COLUMN rrcm.sweep_progress.state IS 'State';
+
+COMMENT ON COLUMN rrcm.sweep_progress.method IS 'How trials are found';
+
+COMMENT ON COLUMN rrcm.sweep_progress.metric IS 'What ranks the trials';
+
+COMMENT ON COLUMN rrcm.sweep_progress.sigma IS 'Noise level at which the metric is measured, if named';
+
+COMMENT ON COLUMN rrcm.sweep_progress.goal IS 'Whether more or less of the metric is better';
+
+COMMENT ON COLUMN rrcm.sweep_progress.trials IS 'Trials';
+
+COMMENT ON COLUMN rrcm.sweep_progress.done IS 'Trials that are done';
+
+COMMENT ON COLUMN rrcm.sweep_progress.failed IS 'Trials that failed';
+
+COMMENT ON COLUMN rrcm.sweep_progress.stopped IS 'Trials that were stopped';
+
+COMMENT ON COLUMN rrcm.sweep_progress.open IS 'Trials that have not ended';
+
+COMMENT ON COLUMN rrcm.sweep_progress.running IS 'Runs under way';
+
+COMMENT ON COLUMN rrcm.sweep_progress.share IS 'Share of the work that is done, 0 to 1, each run of a trial weighing the same';
+
+COMMENT ON COLUMN rrcm.sweep_progress.created_at IS 'When it was created';
+
+COMMENT ON COLUMN rrcm.sweep_progress.finished_at IS 'When it ended';
+
+COMMENT ON COLUMN rrcm.sweep_progress.elapsed_seconds IS 'Seconds since it was created, or until it ended';
+
+CREATE VIEW rrcm.sweep_run AS
+ SELECT s.sweep_id,
+    s.name AS sweep_name,
+    t.trial_id,
+    t.number AS trial,
+    tr.step,
+    tr.attempt,
+    tr.run_id,
+    r.name AS run_name,
+    r.state,
+    r.error,
+    COALESCE(j.checkpoint_digest, r.checkpoint_digest) AS checkpoint_digest,
+    r.created_at,
+    r.started_at,
+    r.finished_at
+   FROM ((((rrcm.trial_run tr
+     JOIN rrcm.trial t USING (trial_id))
+     JOIN rrcm.sweep s USING (sweep_id))
+     JOIN rrcm.run r USING (run_id))
+     LEFT JOIN rrcm.job j USING (run_id));
+
+COMMENT ON VIEW rrcm.sweep_run IS 'One row per run of a trial, failed attempts included';
+
+COMMENT ON COLUMN rrcm.sweep_run.sweep_id IS 'Sweep';
+
+COMMENT ON COLUMN rrcm.sweep_run.sweep_name IS 'Name of the sweep';
+
+COMMENT ON COLUMN rrcm.sweep_run.trial_id IS 'Trial, numbered over all sweeps';
+
+COMMENT ON COLUMN rrcm.sweep_run.trial IS 'Number of the trial within the sweep';
+
+COMMENT ON COLUMN rrcm.sweep_run.step IS 'What the run is to the trial';
+
+COMMENT ON COLUMN rrcm.sweep_run.attempt IS 'Attempt of the trial that it belongs to';
+
+COMMENT ON COLUMN rrcm.sweep_run.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.sweep_run.run_name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.sweep_run.state IS 'State of the run';
+
+COMMENT ON COLUMN rrcm.sweep_run.error IS 'Why the run failed';
+
+COMMENT ON COLUMN rrcm.sweep_run.checkpoint_digest IS 'Checkpoint that a fine-tuning made, or that a certification uses';
+
+COMMENT ON COLUMN rrcm.sweep_run.created_at IS 'When the run was submitted';
+
+COMMENT ON COLUMN rrcm.sweep_run.started_at IS 'When the run was planned';
+
+COMMENT ON COLUMN rrcm.sweep_run.finished_at IS 'When the run ended';
+
+ALTER TABLE rrcm.sweep ALTER COLUMN sweep_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.sweep_sweep_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE VIEW rrcm.sweep_trial AS
+ WITH current AS (
+         SELECT DISTINCT ON (sweep_run.trial_id, sweep_run.step) sweep_run.trial_id,
+            sweep_run.step,
+            sweep_run.run_id,
+            sweep_run.state,
+            sweep_run.checkpoint_digest
+           FROM rrcm.sweep_run
+          ORDER BY sweep_run.trial_id, sweep_run.step, (sweep_run.state = 'done'::rrcm.run_state) DESC, sweep_run.attempt DESC
+        )
+ SELECT s.sweep_id,
+    s.name AS sweep_name,
+    t.trial_id,
+    t.number AS trial,
+        CASE
+            WHEN (ranked.value IS NOT NULL) THEN rank() OVER (PARTITION BY s.sweep_id ORDER BY
+            CASE s.goal
+                WHEN 'minimize'::text THEN ranked.value
+                ELSE (- ranked.value)
+            END, result.acr DESC NULLS LAST)
+            ELSE NULL::bigint
+        END AS rank,
+    ranked.value,
+    s.metric,
+    t.parameters,
+    t.state,
+        CASE
+            WHEN (t.state = 'open'::rrcm.trial_state) THEN COALESCE(confirm.step, certify.step, finetune.step)
+            ELSE NULL::rrcm.trial_step
+        END AS step,
+    t.attempt,
+    level.sigma,
+    result.certified_accuracy,
+    result.acr,
+    result.loss,
+    t.chosen,
+    result.confirmed_accuracy,
+    result.confirmed_acr,
+    finetune.run_id AS finetune_run_id,
+    certify.run_id AS certify_run_id,
+    confirm.run_id AS confirm_run_id,
+    COALESCE(certify.checkpoint_digest,
+        CASE
+            WHEN (finetune.state = 'done'::rrcm.run_state) THEN finetune.checkpoint_digest
+            ELSE NULL::text
+        END) AS checkpoint_digest,
+    t.error,
+    t.created_at,
+    t.finished_at
+   FROM (((((((rrcm.trial t
+     JOIN rrcm.sweep s USING (sweep_id))
+     LEFT JOIN current finetune ON (((finetune.trial_id = t.trial_id) AND (finetune.step = 'finetune'::rrcm.trial_step))))
+     LEFT JOIN current certify ON (((certify.trial_id = t.trial_id) AND (certify.step = 'certify'::rrcm.trial_step))))
+     LEFT JOIN current confirm ON (((confirm.trial_id = t.trial_id) AND (confirm.step = 'confirm'::rrcm.trial_step))))
+     CROSS JOIN LATERAL ( SELECT COALESCE(s.sigma, min(c.sigma)) AS sigma
+           FROM rrcm.certification_sigma c
+          WHERE (c.run_id = certify.run_id)) level)
+     CROSS JOIN LATERAL ( SELECT rrcm.certified_accuracy(certify.run_id, level.sigma, s.r) AS certified_accuracy,
+            rrcm.average_certified_radius(certify.run_id, level.sigma) AS acr,
+            rrcm.certified_accuracy(confirm.run_id, level.sigma, s.r) AS confirmed_accuracy,
+            rrcm.average_certified_radius(confirm.run_id, level.sigma) AS confirmed_acr,
+            ( SELECT m.value
+                   FROM rrcm.metric m
+                  WHERE ((m.run_id = finetune.run_id) AND (m.name = 'loss'::text) AND (finetune.state = 'done'::rrcm.run_state))
+                  ORDER BY m.step DESC
+                 LIMIT 1) AS loss) result)
+     CROSS JOIN LATERAL ( SELECT
+                CASE s.metric
+                    WHEN 'loss'::text THEN result.loss
+                    WHEN 'acr'::text THEN result.acr
+                    ELSE result.certified_accuracy
+                END AS value) ranked);
+
+COMMENT ON VIEW rrcm.sweep_trial IS 'One row per trial, ranked by its sweep''s metric; rrcm.sweep_query gives the parameters as columns. The best of many is chosen on the images of its certify run, where its accuracy is therefore flattered';
+
+COMMENT ON COLUMN rrcm.sweep_trial.sweep_id IS 'Sweep';
+
+COMMENT ON COLUMN rrcm.sweep_trial.sweep_name IS 'Name of the sweep';
+
+COMMENT ON COLUMN rrcm.sweep_trial.trial_id IS 'Trial, numbered over all sweeps';
+
+COMMENT ON COLUMN rrcm.sweep_trial.trial IS 'Number of the trial within the sweep';
+
+COMMENT ON COLUMN rrcm.sweep_trial.rank IS '1 is best; equal values are told apart by acr, else share a rank; null until measured';
+
+COMMENT ON COLUMN rrcm.sweep_trial.value IS 'The sweep''s metric; null until the run that measures it is done';
+
+COMMENT ON COLUMN rrcm.sweep_trial.metric IS 'What value is';
+
+COMMENT ON COLUMN rrcm.sweep_trial.parameters IS 'Value of every free parameter, by its path in the sweep file';
+
+COMMENT ON COLUMN rrcm.sweep_trial.state IS 'State of the trial';
+
+COMMENT ON COLUMN rrcm.sweep_trial.step IS 'Latest run of an open trial; null while it waits for its first, and when it has ended';
+
+COMMENT ON COLUMN rrcm.sweep_trial.attempt IS 'Attempt; rises with each retry';
+
+COMMENT ON COLUMN rrcm.sweep_trial.sigma IS 'Noise level of the certified columns';
+
+COMMENT ON COLUMN rrcm.sweep_trial.certified_accuracy IS 'Certified accuracy at the sweep''s radius';
+
+COMMENT ON COLUMN rrcm.sweep_trial.acr IS 'Average certified radius, wrong and abstained images counting 0';
+
+COMMENT ON COLUMN rrcm.sweep_trial.loss IS 'Newest training loss of the fine-tuning';
+
+COMMENT ON COLUMN rrcm.sweep_trial.chosen IS 'Was the best when all had ended';
+
+COMMENT ON COLUMN rrcm.sweep_trial.confirmed_accuracy IS 'Certified accuracy on images that had no say in the ranking';
+
+COMMENT ON COLUMN rrcm.sweep_trial.confirmed_acr IS 'Average certified radius on those images';
+
+COMMENT ON COLUMN rrcm.sweep_trial.finetune_run_id IS 'Its fine-tuning: the one that is done, else the newest';
+
+COMMENT ON COLUMN rrcm.sweep_trial.certify_run_id IS 'Its certification: the one that is done, else the newest';
+
+COMMENT ON COLUMN rrcm.sweep_trial.confirm_run_id IS 'Its certification on other images';
+
+COMMENT ON COLUMN rrcm.sweep_trial.checkpoint_digest IS 'Checkpoint that it made and certifies';
+
+COMMENT ON COLUMN rrcm.sweep_trial.error IS 'Why it failed or was stopped';
+
+COMMENT ON COLUMN rrcm.sweep_trial.created_at IS 'When it was created';
+
+COMMENT ON COLUMN rrcm.sweep_trial.finished_at IS 'When it ended';
+
+CREATE VIEW rrcm.trial_accuracy AS
+ SELECT t.sweep_id,
+    t.sweep_name,
+    t.trial,
+    t.parameters,
+    a.run_id,
+    a.sigma,
+    a.r,
+    a.items,
+    a.finished,
+    a.certified,
+    a.accuracy,
+    a.accuracy_low,
+    a.accuracy_high
+   FROM (rrcm.sweep_trial t
+     JOIN rrcm.accuracy_at_radius a ON ((a.run_id = t.certify_run_id)));
+
+COMMENT ON VIEW rrcm.trial_accuracy IS 'Certified accuracy of every trial at every sigma and r = 0, 0.05, 0.10, …, to rank trials at another radius than the sweep''s';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.sweep_id IS 'Sweep';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.sweep_name IS 'Name of the sweep';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.trial IS 'Number of the trial within the sweep';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.parameters IS 'Value of every free parameter';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.run_id IS 'Its certification';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.r IS 'L2 radius';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.items IS 'Images of the run at this sigma';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.finished IS 'Those with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.certified IS 'Those correct and certified at r or more';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.accuracy IS 'Share of the finished; biased while the run is unfinished';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.accuracy_low IS 'Share of all, unfinished counted wrong';
+
+COMMENT ON COLUMN rrcm.trial_accuracy.accuracy_high IS 'Share of all, unfinished counted right';
+
+ALTER TABLE rrcm.trial ALTER COLUMN trial_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.trial_trial_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE VIEW rrcm.worker_health AS
 SELECT
     NULL::bigint AS worker_id,
@@ -1617,6 +2131,27 @@ ALTER TABLE ONLY rrcm.run
 ALTER TABLE ONLY rrcm.schema_migration
     ADD CONSTRAINT schema_migration_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY rrcm.sweep
+    ADD CONSTRAINT sweep_name_unique UNIQUE (name);
+
+ALTER TABLE ONLY rrcm.sweep
+    ADD CONSTRAINT sweep_pkey PRIMARY KEY (sweep_id);
+
+ALTER TABLE ONLY rrcm.trial
+    ADD CONSTRAINT trial_number_once UNIQUE (sweep_id, number);
+
+ALTER TABLE ONLY rrcm.trial
+    ADD CONSTRAINT trial_pkey PRIMARY KEY (trial_id);
+
+ALTER TABLE ONLY rrcm.trial
+    ADD CONSTRAINT trial_point_once UNIQUE (sweep_id, parameters);
+
+ALTER TABLE ONLY rrcm.trial_run
+    ADD CONSTRAINT trial_run_belongs_to_one UNIQUE (run_id);
+
+ALTER TABLE ONLY rrcm.trial_run
+    ADD CONSTRAINT trial_run_pkey PRIMARY KEY (trial_id, step, attempt);
+
 ALTER TABLE ONLY rrcm.worker
     ADD CONSTRAINT worker_name_unique UNIQUE (name);
 
@@ -1646,6 +2181,8 @@ CREATE INDEX lease_worker ON rrcm.lease USING btree (worker_id);
 CREATE INDEX run_name ON rrcm.run USING btree (name);
 
 CREATE INDEX run_unfinished ON rrcm.run USING btree (priority DESC, run_id) WHERE (finished_at IS NULL);
+
+CREATE INDEX trial_open ON rrcm.trial USING btree (sweep_id, number) WHERE (state = 'open'::rrcm.trial_state);
 
 CREATE OR REPLACE VIEW rrcm.image_cost AS
  SELECT i.run_id,
@@ -1771,3 +2308,12 @@ ALTER TABLE ONLY rrcm.run
 
 ALTER TABLE ONLY rrcm.run
     ADD CONSTRAINT run_depends_on_fkey FOREIGN KEY (depends_on) REFERENCES rrcm.run(run_id);
+
+ALTER TABLE ONLY rrcm.trial_run
+    ADD CONSTRAINT trial_run_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.trial_run
+    ADD CONSTRAINT trial_run_trial_id_fkey FOREIGN KEY (trial_id) REFERENCES rrcm.trial(trial_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.trial
+    ADD CONSTRAINT trial_sweep_id_fkey FOREIGN KEY (sweep_id) REFERENCES rrcm.sweep(sweep_id) ON DELETE CASCADE;
