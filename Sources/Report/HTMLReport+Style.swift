@@ -61,7 +61,7 @@ extension HTMLReport {
     .line { fill: none; stroke: var(--c); stroke-width: 2.25; stroke-linejoin: round; }
     .d1 { stroke-dasharray: 9 4; } .d2 { stroke-dasharray: 3 3; } .imported { stroke-dasharray: 2 4; stroke-linecap: round; }
     .band { fill: var(--c); opacity: 0.12; }
-    .charts { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(270px, 100%), 1fr)); }
+    .charts { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(340px, 100%), 1fr)); }
     .small { padding: 12px 14px 8px; } .histogram { display: block; width: 100%; height: auto; }
     .histogram text { fill: var(--soft); font-size: 12px; font-family: inherit; font-variant-numeric: tabular-nums; }
     .right { fill: var(--c); } .none { fill: var(--soft); opacity: 0.55; }
@@ -72,7 +72,7 @@ extension HTMLReport {
     thead th { color: var(--soft); font-weight: 500; font-size: 13px; border-bottom-color: var(--rule); }
     tbody tr:last-child > * { border-bottom: 0; }
     th:first-child { text-align: left; } tbody th { font-weight: 600; }
-    strong { font-weight: 700; color: var(--c); }
+    strong { font-weight: 750; }
     td small { display: block; color: var(--soft); font-size: 11px; }
     .group th { background: var(--page); color: var(--soft); font-weight: 500; font-size: 13px; text-align: left; }
     thead button { font: inherit; color: inherit; background: none; border: 0; padding: 0; cursor: pointer;

@@ -156,7 +156,7 @@ package struct HTMLReport: Sendable {
       <div class="charts">
       \(charts.joined(separator: "\n"))
       </div>
-      <p class="note">Finished images by certified radius; hatched: certified for another class than the label; grey: abstained. \
+      <p class="note">Finished images by certified radius; outlined: certified for another class than the label; grey: abstained. \
       Each chart has its own height.</p>
       </section>
       """

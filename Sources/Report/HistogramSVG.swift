@@ -14,7 +14,7 @@ struct HistogramSVG {
   var markup: String {
     let histogram = RadiusHistogram(series.level, reaching: furthest)
     let most = max((histogram.bins.map { $0.correct + $0.wrong } + [histogram.abstained, 1]).max()!, 1)
-    let slot = (width - left - 52) / Double(max(histogram.bins.count, 1))
+    let slot = (width - left - 66) / Double(max(histogram.bins.count, 1))
     func y(_ count: Int) -> Double { base - (base - top) * Double(count) / Double(most) }
     var lines = [
       "<svg class=\"histogram s\(series.color)\" viewBox=\"0 0 400 180\" role=\"img\" aria-label=\"\(label(histogram))\">",
@@ -49,7 +49,7 @@ struct HistogramSVG {
       histogram.bins.indices.first { Double($0 + 1) * slot >= 46 }.map { $0 + 1 } ?? max(histogram.bins.count, 1)
     for index in stride(from: 0, through: histogram.bins.count, by: every) where !histogram.bins.isEmpty {
       let edge = index < histogram.bins.count ? histogram.bins[index].from : histogram.bins[index - 1].below
-      let x = min(start + Double(index) * slot, width - 8)
+      let x = start + Double(index) * slot
       lines.append(
         "<text class=\"tick\" x=\"\(Self.text(x))\" y=\"\(Self.text(base + 18))\" text-anchor=\"middle\">\(LevelSummary.head(edge))</text>"
       )

@@ -1,3 +1,4 @@
+import Foundation
 import Smoothing
 import Testing
 
@@ -179,5 +180,35 @@ struct HTMLReportTests {
     #expect(RadiusHistogram(Sample.level(1.0, spread: 0, finished: 0)).bins.isEmpty)
     let html = HTMLReport(Sample.report(levels: [level])).text
     #expect(html.contains("aria-label=\"Certified radii, sigma 1. Abstained: 1. 0 to 0.25: 4 correct and 1 wrong;"))
+  }
+
+  @Test("text stands out from what it stands on, by light and by dark")
+  func contrast() throws {
+    let roots = HTMLReport.style.components(separatedBy: ":root {").dropFirst().map { $0.prefix { $0 != "}" } }
+    #expect(roots.count == 2)
+    for root in roots {
+      let colors = Dictionary(
+        uniqueKeysWithValues: root.matches(of: /--([a-z0-9]+): #([0-9a-f]{6})/).map {
+          (String($0.1), UInt32($0.2, radix: 16)!)
+        })
+      // Relative luminance and contrast ratio of WCAG 2.1.
+      func luminance(_ name: String) throws -> Double {
+        let color = try #require(colors[name])
+        let parts = [16, 8, 0].map { shift in
+          let part = Double(color >> UInt32(shift) & 0xFF) / 255
+          return part <= 0.04045 ? part / 12.92 : pow((part + 0.055) / 1.055, 2.4)
+        }
+        return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+      }
+      func ratio(_ a: String, _ b: String) throws -> Double {
+        let (x, y) = (try luminance(a), try luminance(b))
+        return (max(x, y) + 0.05) / (min(x, y) + 0.05)
+      }
+      for text in ["ink", "soft", "link", "good", "open", "bad", "s3"] {
+        for ground in ["page", "paper"] { #expect(try ratio(text, ground) >= 4.5, "\(text) on \(ground)") }
+      }
+      // Lines and bars need 3.
+      for line in 0..<6 { #expect(try ratio("s\(line)", "paper") >= 3, "s\(line)") }
+    }
   }
 }
