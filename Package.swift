@@ -126,6 +126,8 @@ let package = Package(
       "TestSupport", ["CCodecs", "Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     room("FuzzTargets", ["Smoothing", "Tensors", "Models", "Datasets", "RunFile"], path: "Tests/Fuzz/Targets"),
     tests("FuzzTests", ["FuzzTargets", "TestSupport"]),
+    tests(
+      "RefusalTests", ["Store", "Database", "LocalFleet", "Models", "Noise", "Training", "TestSupport", logging]),
     tests("ArchitectureTests", []),
     tests("SmoothingTests", ["Smoothing", "TestSupport"]),
     tests("NoiseTests", ["Noise", "CKernels", "Tensors", "TestSupport"]),

@@ -147,6 +147,9 @@ def write_text():
     put("yaml", "json", '{"kind": "certify", "name": "\\u00e9", "checkpoint": "c", "dataset": {"name": "d"}, "smoothing": {"sigma": [0.5]}}')
     put("yaml", "large-tables", "kind: certify\nname: a\ncheckpoint: c\ndataset: {name: d}\n"
                                 "smoothing: {sigma: [10, 100, 250, 1000], n: 1000, m: 1}\n")
+    put("yaml", "base-60", "seed: 8888888888888888888:8888888888\nx: [1:30, -_9999999999999999999:99]\n")
+    put("yaml", "tiny-sigma", "kind: certify\nname: a\ncheckpoint: c\ndataset: {name: d}\n"
+                              "smoothing: {sigma: [1e-30, 1e-9223372036854775808], n: 1000}\n")
     header = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
     put("log", "plain", header + "0\t3\t3\t0.832\t1\t0:00:13.736080\n20\t1\t-1\t0.0\t0\t1 day, 2:00:00\n")
     put("log", "headerless", "3\t3\t0.832\t1\t0:00:13.736080\n1\t-1\t0.0\t0\t15.4\n")

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import Report
 internal import Smoothing
+internal import Tensors
 
 struct ReportCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -114,9 +115,6 @@ struct ReportCommand: AsyncParsableCommand {
   }
 
   private func write(_ text: String, to path: String) throws {
-    do { try Data(text.utf8).write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
-      throw CommandFailure(
-        "\(path) could not be written: \(error.localizedDescription); check folder, rights and space")
-    }
+    try AtomicFile.write(Bytes(Array(text.utf8)), to: path)
   }
 }

@@ -18,7 +18,8 @@ func runReport(of reference: String, in store: Store) async throws -> RunReport 
   }
   if let record = try await store.run(reference) { return try await fleetReport(record, in: store) }
   if let imported = try await store.importedRun(reference) { return try await importedReport(imported, in: store) }
-  throw CommandFailure("no run and no imported log \"\(reference)\"; see: rrcm run list, rrcm import list")
+  throw CommandFailure(
+    "no run and no imported log \"\(reference)\"; see: rrcm run list, rrcm import list", status: .badInput)
 }
 
 private func fleetReport(_ record: RunRecord, in store: Store) async throws -> RunReport {

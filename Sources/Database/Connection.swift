@@ -192,7 +192,9 @@ extension Connection {
         attempt += 1
         if ContinuousClock.now + pause >= deadline {
           var last = error
-          last.message = "\(error.message) (gave up after \(attempt) attempts in \(reconnectPolicy.limit))"
+          last.message =
+            "\(error.message) (gave up after \(attempt) attempts in \(reconnectPolicy.limit)); check that the server runs and that"
+            + " host, port and user in RRCM_DATABASE_URL are right"
           throw last
         }
         if attempt == 1 {

@@ -89,7 +89,8 @@ extension DatabaseError {
     case "53100": "Free disk space on the database server."
     case "53300": "Close idle sessions, raise max_connections or put PgBouncer in between."
     case "57014": "A statement timeout ended it, or an operator did."
-    case "25006": "This server is a standby: add target_session_attrs=read-write to the URL."
+    case "25006":
+      "This server is a standby (add target_session_attrs=read-write to the URL), or default_transaction_read_only is on."
     default: ""
     }
   }

@@ -19,10 +19,10 @@ package final class GridTable: Sendable {
   private let padded: [UInt64]
   static let guideBits: UInt32 = 12
 
-  /// The smallest power of two with 255·m·sigma ≥ 32. Affects fidelity to the continuous normal, never soundness.
+  /// The smallest power of two with 255·m·sigma ≥ 32, at most 65,536. Affects fidelity to the continuous normal, never soundness.
   package static func defaultM(for sigma: Sigma) -> Int {
     var m = 1
-    while Double(255 * m) * sigma.value < 32 { m *= 2 }
+    while m < largestM, Double(255 * m) * sigma.value < 32 { m *= 2 }
     return m
   }
 
@@ -79,7 +79,7 @@ package final class GridTable: Sendable {
   ///   m·255 + k could reach 2²⁴, beyond exact float32, and when it would have no threshold.
   @discardableResult
   package static func requireUsable(sigma: Sigma, m: Int) throws -> Int64 {
-    guard (1...65_536).contains(m) else {
+    guard (1...largestM).contains(m) else {
       throw NoiseError("grid m is \(m); it must be 1 to 65536. Leave it out for the default.")
     }
     let deviation = Double(255 * m) * sigma.value
@@ -95,12 +95,13 @@ package final class GridTable: Sendable {
           + " lower m or sigma")
     }
     guard threshold(-1, sigma: sigma, m: m) != nil else {
-      throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise m")
+      throw NoiseError("sigma \(sigma) is too small for grid m \(m); raise \(m < largestM ? "m" : "sigma")")
     }
     return reach
   }
 
   /// Ten seconds' work; the default m needs it for no sigma under 100.
+  private static let largestM = 65_536
   private static let largestReach: Int64 = 1 << 18
 
   private static func threshold(_ k: Int64, sigma: Sigma, m: Int) -> UInt64? {

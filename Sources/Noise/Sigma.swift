@@ -13,7 +13,7 @@ package struct Sigma: Sendable, Hashable, CustomStringConvertible {
     var mantissa = Substring(text.lowercased())
     var exponent = 0
     if let e = mantissa.firstIndex(of: "e") {
-      guard let parsed = Int(mantissa[mantissa.index(after: e)...]), abs(parsed) <= 40 else { return nil }
+      guard let parsed = Int(mantissa[mantissa.index(after: e)...]), (-40...40).contains(parsed) else { return nil }
       exponent = parsed
       mantissa = mantissa[..<e]
     }

@@ -156,6 +156,10 @@ extension Smoothing {
     if Set(sigmas).count != sigmas.count { reader.problem("smoothing.sigma", "must not name a level twice") }
     n0 = reader.int("smoothing.n0", in: 1...1_000_000)
     n = reader.int("smoothing.n", in: 1...2_000_000_000)
+    // Estimation is what certifies; more draws for choosing a class than for bounding it are a mistake.
+    if n0 > n {
+      reader.problem("smoothing.n0", "must be at most smoothing.n (\(n)); lower it or raise n")
+    }
     alpha = reader.double("smoothing.alpha")
     if !(alpha > 0 && alpha <= 0.5) {
       reader.problem("smoothing.alpha", "must be above 0 and at most 0.5; 0.001 is usual")

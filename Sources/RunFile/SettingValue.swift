@@ -89,7 +89,8 @@ extension SettingValue {
     default:
       if node.null != nil {
         self = .null
-      } else if let text = node.scalar?.string, text.wholeMatch(of: /0[0-9]+/) != nil {
+      } else if let text = node.scalar?.string, text.wholeMatch(of: /0[0-9]+/) != nil || text.contains(":") {
+        // Nor are times numbers to base 60, as in YAML 1.1; reading them as such overflows in Yams.
         self = .string(text)
       } else if let value = node.bool {
         self = .bool(value)

@@ -74,6 +74,7 @@ package final class AtomicFile {
     let remedy =
       switch number {
       case ENOSPC, EDQUOT: "the disk is full or the quota is used up: free space there, or choose another folder"
+      case EFBIG: "a limit on file sizes is reached (ulimit -f): raise it or free space there"
       case EACCES, EPERM, EROFS: "choose a folder this user may write to"
       case ENOENT: "create the folder first"
       default: "check the disk and the folder"

@@ -97,6 +97,13 @@ final class Fleet {
     try start(name, ["worker", "start", "--name", name] + more)
   }
 
+  /// Memory that a part holds for itself, file pages left out, in KiB.
+  func anonymousMemory(_ name: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(processes[name]!.processIdentifier)/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+    return line.flatMap { Int($0.split(separator: " ")[1].filter(\.isNumber)) } ?? 0
+  }
+
   func signal(_ name: String, _ signal: Int32) { kill(processes[name]!.processIdentifier, signal) }
 
   /// Kills a part the hard way and forgets it.

@@ -84,3 +84,32 @@ package struct CIFAR10Fixture {
     change(&files[files.firstIndex { $0.name == name }!].content)
   }
 }
+
+/// Small pictures, right ones and others.
+package enum PNG {
+  /// An RGB picture.
+  ///
+  /// - Parameters:
+  ///   - width, height: what its header says.
+  ///   - rows: how many rows its data have; nil for all.
+  package static func image(width: Int, height: Int, rows: Int? = nil) -> [UInt8] {
+    var pixels: [UInt8] = []
+    for y in 0..<(rows ?? height) {
+      pixels.append(0)
+      for x in 0..<min(width, 4096) * 3 { pixels.append(UInt8((x * 31 + y) % 256)) }
+    }
+    var size = compressBound(UInt(pixels.count))
+    var packed = [UInt8](repeating: 0, count: Int(size))
+    compress(&packed, &size, pixels, UInt(pixels.count))
+    return [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+      + chunk("IHDR", big(width) + big(height) + [8, 2, 0, 0, 0]) + chunk("IDAT", Array(packed.prefix(Int(size))))
+      + chunk("IEND", [])
+  }
+
+  private static func big(_ value: Int) -> [UInt8] { withUnsafeBytes(of: UInt32(value).bigEndian) { [UInt8]($0) } }
+
+  private static func chunk(_ kind: String, _ content: [UInt8]) -> [UInt8] {
+    let body = Array(kind.utf8) + content
+    return big(content.count) + body + big(Int(CRC32.of(body)))
+  }
+}

@@ -24,13 +24,21 @@ package enum Program {
 
   /// Runs a verb to its end.
   ///
-  /// - Parameter environment: laid over a plain one without any RRCM variable.
+  /// - Parameters:
+  ///   - environment: laid over a plain one without any RRCM variable.
   /// - Throws: when it does not end within a minute.
-  package static func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> Outcome {
+  ///   - shell: a line for bash in which the command stands as `"$@"`; for limits and redirections.
+  package static func run(
+    _ arguments: [String], environment: [String: String] = [:], shell: String? = nil
+  ) async throws -> Outcome {
     let folder = TemporaryFolder()
     var plain = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("RRCM_") }
     plain["RRCM_HOME"] = folder.path + "/home"
     let process = process(arguments, environment: plain.merging(environment) { $1 })
+    if let shell {
+      process.executableURL = URL(fileURLWithPath: "/bin/bash")
+      process.arguments = ["-c", shell, "rrcm", path] + arguments
+    }
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
     process.standardOutput = FileHandle(forWritingAtPath: output)
     process.standardError = FileHandle(forWritingAtPath: errors)

@@ -5,7 +5,9 @@ enum Console {
   /// Ends the program with status 74 when the output cannot take it, for example a full disk.
   static func out(_ text: String) {
     do { try FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) } catch {
-      say("rrcm: the output could not be written: \(error.localizedDescription)")
+      say(
+        "rrcm: the output could not be written: \(error.localizedDescription) Free space there, or write to another place"
+      )
       exit(ExitStatus.outputFailed.rawValue)
     }
   }
