@@ -226,7 +226,7 @@ private let good = """
         "finetune: training.lambda, eta are 10.0, -1.0; they must not be negative"
           + " (trial 2: smoothing.sigma 0.25, training.eta -1 and 1 more)"
       ])
-    #expect(problems(good.replacing("n: 200", with: "n: 5")).count == 1, "what all trials share is told once")
+    #expect(problems(good.replacing("n: 200", with: "n0: 5, n: 5")).count == 1, "what all trials share is told once")
   }
 
   @Test("several noise levels need a word on which of them ranks")
