@@ -166,7 +166,7 @@ import Testing
       }
       #expect(try await run(["import", "list", "--output", "csv"], environment) == list, "nothing was written")
       let unknown = try await Program.run(["report", "nobody"], environment: environment)
-      #expect(unknown.status == 1 && unknown.errors.contains("no run and no imported log \"nobody\""))
+      #expect(unknown.status == 64 && unknown.errors.contains("no run and no imported log \"nobody\""))
     }
   }
 

@@ -126,7 +126,10 @@ import Testing
         #expect(refused.errors.contains("smoothing.n is 9") && refused.errors.contains("raise n to 10 or more"))
         // Above one half by less than the sampler's slack.
         let close = try await fleet.outcome(
-          verb + [file, "--set", "smoothing.n=10", "--set", "smoothing.alpha=0.00097656250000000977"])
+          verb + [
+            file, "--set", "smoothing.n0=5", "--set", "smoothing.n=10", "--set",
+            "smoothing.alpha=0.00097656250000000977",
+          ])
         #expect(close.status == 64 && close.errors.contains("raise n to 11 or more"), "\(close.errors)")
       }
       #expect(try await fleet.number("SELECT count(*) FROM rrcm.run") == 0)
