@@ -121,7 +121,10 @@ let package = Package(
     // Floor 8: wiring only.
     .executableTarget(name: "rrcm", dependencies: ["CommandLine"], path: "Sources/rrcm", swiftSettings: strict),
 
-    // Beside: what tests share, and the tests.
+    // Beside: our arm of a benchmark; what tests share, and the tests.
+    .executableTarget(
+      name: "ForwardArm", dependencies: ["ComputeCPU", "Compute", "Models", "Noise", "Tensors"],
+      path: "Benchmarks/forward/ForwardArm", swiftSettings: strict),
     room(
       "TestSupport", ["CCodecs", "Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     room("FuzzTargets", ["Smoothing", "Tensors", "Models", "Datasets", "RunFile"], path: "Tests/Fuzz/Targets"),

@@ -17,6 +17,14 @@ struct Linear {
   let bias: Floats?
   private let panels: Panels
 
+  /// What products with it are computed in.
+  var precision: CPUDevice.Precision {
+    switch panels {
+    case .f32: .f32
+    case .bf16: .bf16
+    }
+  }
+
   init(outputs: Int, inputs: Int, weight: Floats?, bias: Floats?, precision: CPUDevice.Precision = .f32) {
     (self.outputs, self.inputs, self.weight, self.bias) = (outputs, inputs, weight, bias)
     let count = Kernels.packedCount(columns: outputs, depth: inputs)

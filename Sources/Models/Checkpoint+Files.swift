@@ -41,10 +41,7 @@ extension Checkpoint {
   /// - Throws: `FormatError` for a missing or malformed file, and for tensors that are missing, unknown or of another
   ///   type or shape, all named at once.
   package static func read(folder: String) throws(FormatError) -> Checkpoint {
-    try Checkpoint(
-      CheckpointFile(
-        model: Bytes(contentsOf: "\(folder)/\(modelName)"),
-        configuration: Bytes(contentsOf: "\(folder)/\(configurationName)"), place: folder))
+    try Checkpoint(CheckpointFile.read(folder: folder))
   }
 
   /// Everything that `file` holds, in memory.

@@ -25,6 +25,13 @@ package struct CheckpointFile: TensorSource, Sendable {
     return try CheckpointFile(model: open(model), configuration: open(configuration), place: place)
   }
 
+  /// Opens `model.safetensors` and `config.json` in `folder`.
+  package static func read(folder: String) throws(FormatError) -> CheckpointFile {
+    try CheckpointFile(
+      model: Bytes(contentsOf: "\(folder)/\(Checkpoint.modelName)"),
+      configuration: Bytes(contentsOf: "\(folder)/\(Checkpoint.configurationName)"), place: folder)
+  }
+
   /// - Parameter place: what errors call the folder of both files.
   /// - Throws: `FormatError` for a malformed file, and for tensors that are missing, unknown or of another type or shape,
   ///   all named at once.

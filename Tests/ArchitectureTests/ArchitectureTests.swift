@@ -30,7 +30,7 @@ private struct Package: Decodable {
       case targetDependencies = "target_dependencies"
     }
 
-    var isPartOfProduct: Bool { !path.hasPrefix("Tests/") }
+    var isPartOfProduct: Bool { !path.hasPrefix("Tests/") && !path.hasPrefix("Benchmarks/") }
   }
 
   let targets: [Target]
