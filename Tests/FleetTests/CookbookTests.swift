@@ -91,6 +91,10 @@ import Testing
     try await fleet.rrcm(["run", "submit"] + paths)
     let last = try #require(try await fleet.store.run("more-samples"))
     try await fleet.waitUntilDone(last.id)
+    try await fleet.rrcm(["sweep", "create", folder.write(Array(sweep.utf8), "sweep.yaml")])
+    try await eventually("the sweep is done", seconds: 60) {
+      try await fleet.number("SELECT count(*) FROM rrcm.sweep WHERE state = 'done'") == 1
+    }
     _ = try await fleet.submit("name: long\nseed: 9\n\(certify("net", n: 20_000_000))", name: "long")
     try await eventually("somebody works on the run under way") {
       try await fleet.number("SELECT count(*) FROM rrcm.lease l JOIN rrcm.chunk_count k USING (item_id)") > 0
@@ -112,6 +116,24 @@ import Testing
       ], lease: lease, worker: liar, finishes: true, deadlineSeconds: 1)
     #expect(outcome.disagreements == 1)
   }
+
+  private static let sweep = """
+    kind: sweep
+    name: digits-small
+    method: grid
+    metric: {name: certified_accuracy@0.25}
+    parameters:
+      training.learning_rate: {values: [5.0e-4, 2.0e-3]}
+      training.eta: {values: [0.5]}
+    finetune:
+      checkpoint: quickstart-pretrain
+      dataset: {name: tiny, split: heldout}
+      training: {epochs: 2, batch: 12, head: trained, noise_aug: 0.5, warmup_epochs: 1}
+    certify:
+      dataset: {name: tiny}
+      smoothing: {sigma: 0.25, n0: 10, n: 100}
+    seed: 3
+    """
 
   private static func certify(_ checkpoint: String, n: Int) -> String {
     """
