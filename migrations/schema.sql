@@ -74,7 +74,7 @@ CREATE TYPE rrcm.worker_state AS ENUM (
     'gone'
 );
 
-COMMENT ON TYPE rrcm.worker_state IS 'live: beats; draining: finishes what it holds, not set by this version; gone: stopped, or silent for too long';
+COMMENT ON TYPE rrcm.worker_state IS 'live: beats; draining: finishes what it holds and claims no more, as rrcm worker drain asks; gone: stopped, or silent for too long';
 
 CREATE TABLE rrcm.certificate (
     item_id bigint NOT NULL,
@@ -2024,7 +2024,7 @@ COMMENT ON COLUMN rrcm.worker_health.name IS 'Name';
 
 COMMENT ON COLUMN rrcm.worker_health.epoch IS 'How often this name has registered; what an earlier epoch held is not its own any more';
 
-COMMENT ON COLUMN rrcm.worker_health.state IS 'live, or gone: also when it was silent for too long';
+COMMENT ON COLUMN rrcm.worker_health.state IS 'live, draining, or gone: also when it was silent for too long';
 
 COMMENT ON COLUMN rrcm.worker_health.host IS 'Machine';
 

@@ -24,8 +24,8 @@ struct ServiceOptions: ParsableArguments {
   var beatSeconds: Double = 10
   @Option(name: .long, help: "Seconds of silence after which a worker is taken for dead.")
   var deadSeconds: Double = 35
-  @Option(name: .long, help: "Seconds between the coordinator's sweeps.")
-  var sweepSeconds: Double = 5
+  @Option(name: .long, help: "Seconds between the coordinator's looks for dead workers.")
+  var rescueSeconds: Double = 5
   @Option(
     name: .long,
     help: "Seconds to try to reach the database, at the start and whenever it is lost, before a call fails.")
@@ -42,10 +42,10 @@ struct ServiceOptions: ParsableArguments {
     guard connectSeconds > 0, connectSeconds <= 86_400 else {
       throw ValidationError("--connect-seconds is \(connectSeconds); it must be above 0 and at most a day")
     }
-    let seconds = [beatSeconds, deadSeconds, sweepSeconds]
+    let seconds = [beatSeconds, deadSeconds, rescueSeconds]
     guard seconds.allSatisfy({ $0 > 0 && $0 <= 86_400 }), deadSeconds >= 2 * beatSeconds else {
       throw ValidationError(
-        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --sweep-seconds \(sweepSeconds): all must be above 0 and at most a day, and the second at least twice the first"
+        "--beat-seconds \(beatSeconds), --dead-seconds \(deadSeconds), --rescue-seconds \(rescueSeconds): all must be above 0 and at most a day, and the second at least twice the first"
       )
     }
     if let metrics {
@@ -57,7 +57,7 @@ struct ServiceOptions: ParsableArguments {
     var timings = FleetTimings()
     timings.beatEvery = .seconds(beatSeconds)
     timings.deadAfter = .seconds(deadSeconds)
-    timings.sweepEvery = .seconds(sweepSeconds)
+    timings.rescueEvery = .seconds(rescueSeconds)
     return timings
   }
 

@@ -31,7 +31,7 @@ package struct CoordinatorService: Service {
           await leadSweeps()
           try await plan()
           let now = ContinuousClock.now
-          if rescuedAt.map({ now - $0 >= timings.sweepEvery }) ?? true {
+          if rescuedAt.map({ now - $0 >= timings.rescueEvery }) ?? true {
             try await rescue()
             rescuedAt = now
           }

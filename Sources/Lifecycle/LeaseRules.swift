@@ -4,8 +4,8 @@ package struct FleetTimings: Sendable, Hashable {
   package var beatEvery: Duration = .seconds(10)
   /// A worker silent for longer is gone, and what it held is handed back.
   package var deadAfter: Duration = .seconds(35)
-  /// Between the coordinator's sweeps.
-  package var sweepEvery: Duration = .seconds(5)
+  /// Between the coordinator's looks for dead workers.
+  package var rescueEvery: Duration = .seconds(5)
   /// Between polls of a worker or aggregator without work, before jitter. NOTIFY only shortens the wait.
   package var pollEvery: Duration = .seconds(2)
   /// Work a lease should hold.

@@ -39,7 +39,7 @@ import Testing
       ("worker start --kinds ,", "--kinds is ,; it must be some of"),
       ("coordinator start --beat-seconds 20", "the second at least twice the first"),
       ("coordinator start --beat-seconds inf --dead-seconds inf", "at most a day"),
-      ("aggregator start --sweep-seconds 0", "--sweep-seconds 0.0: all must be above 0"),
+      ("aggregator start --rescue-seconds 0", "--rescue-seconds 0.0: all must be above 0"),
       ("worker start --connect-seconds 0", "--connect-seconds is 0.0; it must be above 0"),
       ("plan a.yaml --samples-per-second 0", "--samples-per-second is 0.0; it must be above 0"),
       ("plan a.yaml --samples-per-second 9 --calibrate", "exclude each other"),

@@ -73,7 +73,7 @@ final class Fleet {
   }
 
   /// Impatient timings, so that rescues happen within a test's time.
-  static let timings = ["--beat-seconds", "0.5", "--dead-seconds", "2", "--sweep-seconds", "0.5"]
+  static let timings = ["--beat-seconds", "0.5", "--dead-seconds", "2", "--rescue-seconds", "0.5"]
 
   /// Starts a long-running part under a name.
   func start(

@@ -59,7 +59,7 @@ import Training
       "-MPOSIX", "-e", "POSIX::sigprocmask(SIG_SETMASK, POSIX::SigSet->new); exec @ARGV or die", "--",
       Self.root + "/scripts/two-hosts",
       "--rrcm", Program.path, "--cut", "3", "--cut-at", "20", "--worker", "--beat-seconds 0.3 --dead-seconds 1.5",
-      "--hub", "--beat-seconds 0.3 --dead-seconds 1.5 --sweep-seconds 0.5", "--dataset", "digits \(images)",
+      "--hub", "--beat-seconds 0.3 --dead-seconds 1.5 --rescue-seconds 0.5", "--dataset", "digits \(images)",
       "--checkpoint", "\(folder.path)/net --name toy", run,
     ]
     let log = folder.write([], "log")

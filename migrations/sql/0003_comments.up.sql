@@ -9,7 +9,7 @@ COMMENT ON TYPE rrcm.item_state IS
 COMMENT ON TYPE rrcm.job_state IS
   'queued: a worker may claim it, from the snapshot if there is one; running: held by a worker; done, failed (three attempts) and cancelled are final';
 COMMENT ON TYPE rrcm.worker_state IS
-  'live: beats; draining: finishes what it holds, not set by this version; gone: stopped, or silent for too long';
+  'live: beats; draining: finishes what it holds and claims no more, as rrcm worker drain asks; gone: stopped, or silent for too long';
 
 COMMENT ON COLUMN rrcm.item.run_id IS 'Certification run the item belongs to';
 COMMENT ON COLUMN rrcm.item.image_index IS 'Image: dataset_image.image_index in the run''s image set';
@@ -21,6 +21,6 @@ COMMENT ON COLUMN rrcm.chunk_count.chunk IS
 COMMENT ON COLUMN rrcm.job.state IS 'Where the training stands';
 COMMENT ON COLUMN rrcm.run_progress.state IS 'State of the run; failed with held items when some must not be certified';
 COMMENT ON COLUMN rrcm.run_progress.priority IS 'Higher is served first; equal ones in order of submission';
-COMMENT ON COLUMN rrcm.worker_health.state IS 'live, or gone: also when it was silent for too long';
+COMMENT ON COLUMN rrcm.worker_health.state IS 'live, draining, or gone: also when it was silent for too long';
 COMMENT ON COLUMN rrcm.worker_health.epoch IS 'How often this name has registered; what an earlier epoch held is not its own any more';
 COMMENT ON COLUMN rrcm.queue_depth.priority IS 'Higher is served first; equal ones in order of submission';
