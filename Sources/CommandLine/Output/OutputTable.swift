@@ -58,7 +58,8 @@ struct OutputTable {
       switch self {
       case .text(let value): value
       case .int(let value): String(value)
-      case .double(let value): String(format: "%.3f", value)
+      // Three decimals; three digits where those would say too little.
+      case .double(let value): String(format: value != 0 && abs(value) < 0.01 ? "%.3g" : "%.3f", value)
       case .bound(let value): value.isFinite && value >= 0 ? NumberText.radius(value) : "\(value)"
       case .bool(let value): value ? "yes" : "no"
       case .digest(let value): String(value.prefix(12))
