@@ -76,6 +76,10 @@ package actor Connection {
     try call { _ = try $0.executeSimple(sql) }
   }
 
+  /// Seconds after which the server ends a transaction whose client has gone silent: locks of a frozen process must not
+  /// keep a fleet from taking back what it held.
+  private static let longestSilence = 30
+
   /// Runs `body` between BEGIN and COMMIT; rolls back when it throws.
   ///
   /// `body` is synchronous, so no other call of this connection can slip in. After a throw with disposition `.retry` run
@@ -90,7 +94,10 @@ package actor Connection {
         disposition: .permanent)
     }
     return try scope {
-      try call { _ = try $0.executeSimple(isolation.rawValue) }
+      try call {
+        _ = try $0.executeSimple(
+          "\(isolation.rawValue); SET LOCAL idle_in_transaction_session_timeout = '\(Self.longestSilence)s'")
+      }
       transactionIsOpen = true
       defer { transactionIsOpen = false }
       do {

@@ -133,21 +133,19 @@ extension Store {
 
   /// Stores certificates; those that another aggregator stored first stay. Returns how many were stored now.
   package func insertCertificates(_ certificates: [CertificateRow]) async throws -> Int {
-    let results = try await connection.transaction { connection in
-      try connection.pipeline(
-        certificates.map { row in
-          let predicted = row.radius == nil ? nil : row.topClass
-          return statement(
-            PackageResources.insert_certificate_sql,
-            [
-              .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
-              .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
-              .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
-              .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
-              .text(row.item.numericsID), .double(row.computeSeconds),
-            ])
-        })
-    }
+    let results = try await connection.pipeline(
+      certificates.map { row in
+        let predicted = row.radius == nil ? nil : row.topClass
+        return statement(
+          PackageResources.insert_certificate_sql,
+          [
+            .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
+            .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
+            .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
+            .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
+            .text(row.item.numericsID), .double(row.computeSeconds),
+          ])
+      })
     return results.count { !$0.isEmpty }
   }
 

@@ -157,42 +157,41 @@ extension Store {
   package func post(
     _ chunks: [ChunkPost], lease: Lease, worker: WorkerIdentity, finishes: Bool, deadlineSeconds: Double
   ) async throws -> PostOutcome {
-    try await connection.transaction { connection in
-      var statements: [(sql: String, parameters: [Parameter])] = []
-      for post in chunks {
-        let key: [Parameter] = [.int(post.itemID), .int(post.chunk.phase), .int(post.chunk.chunk)]
-        statements.append(
-          statement(
-            PackageResources.post_chunk_sql,
-            key + [
-              .int(post.chunk.samples.count), .ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id),
-              .double(post.computeMilliseconds),
-            ]))
-        statements.append(
-          statement(
-            PackageResources.compare_chunk_sql,
-            key + [.ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id)]))
-      }
-      let holder: [Parameter] = [.int(lease.id), .int(worker.id), .int(worker.epoch)]
+    var statements: [(sql: String, parameters: [Parameter])] = []
+    for post in chunks {
+      let key: [Parameter] = [.int(post.itemID), .int(post.chunk.phase), .int(post.chunk.chunk)]
       statements.append(
-        finishes
-          ? statement(PackageResources.finish_lease_sql, holder)
-          : statement(PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds)]))
-      let results = try connection.pipeline(statements)
-      var outcome = PostOutcome()
-      for i in chunks.indices {
-        let differs = !results[2 * i + 1].isEmpty
-        if !results[2 * i].isEmpty {
-          outcome.stored += 1
-        } else if differs {
-          outcome.disagreements += 1
-        } else {
-          outcome.duplicates += 1
-        }
-      }
-      outcome.leaseHeld = results.last.map { !$0.isEmpty } ?? false
-      return outcome
+        statement(
+          PackageResources.post_chunk_sql,
+          key + [
+            .int(post.chunk.samples.count), .ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id),
+            .double(post.computeMilliseconds),
+          ]))
+      statements.append(
+        statement(
+          PackageResources.compare_chunk_sql,
+          key + [.ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id)]))
     }
+    let holder: [Parameter] = [.int(lease.id), .int(worker.id), .int(worker.epoch)]
+    statements.append(
+      finishes
+        ? statement(PackageResources.finish_lease_sql, holder)
+        : statement(PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds)]))
+    // Without BEGIN and COMMIT of their own: a process frozen between round trips would keep its locks.
+    let results = try await connection.pipeline(statements)
+    var outcome = PostOutcome()
+    for i in chunks.indices {
+      let differs = !results[2 * i + 1].isEmpty
+      if !results[2 * i].isEmpty {
+        outcome.stored += 1
+      } else if differs {
+        outcome.disagreements += 1
+      } else {
+        outcome.duplicates += 1
+      }
+    }
+    outcome.leaseHeld = results.last.map { !$0.isEmpty } ?? false
+    return outcome
   }
 
   /// Ends leases and puts their units without votes back. Returns the number of gaps.

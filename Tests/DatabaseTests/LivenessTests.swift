@@ -47,6 +47,19 @@ struct LivenessTests {
     }
   }
 
+  @Test("the server ends a transaction whose client has gone silent; other calls of the session are not timed")
+  func silence() async throws {
+    try await withTestDatabase(migrated: false) { database async throws in
+      let connection = database.connection()
+      let inside = try await connection.transaction { connection in
+        try connection.query("SHOW idle_in_transaction_session_timeout")[0].text("idle_in_transaction_session_timeout")
+      }
+      #expect(inside == "30s")
+      let outside = try await connection.query("SHOW idle_in_transaction_session_timeout")
+      #expect(try outside[0].text("idle_in_transaction_session_timeout") == "0")
+    }
+  }
+
   @Test("calls wait for a server that restarts, and listening goes on after it")
   func serverRestart() async throws {
     try await withTemporaryFolder { home async throws in

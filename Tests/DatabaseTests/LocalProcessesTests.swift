@@ -47,10 +47,14 @@ struct LocalProcessesTests {
       let helper = try #require(
         Int32(
           String(contentsOfFile: processes.logFile("stubborn"), encoding: .utf8).trimmingCharacters(in: .newlines)))
-      // Killed helpers may stay zombies until their new parent waits for them.
-      for process in [pid, helper] {
+      // Killed helpers may stay zombies until their new parent waits for them, and a busy machine may take its time.
+      func isGone(_ process: Int32) -> Bool {
         let state = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
-        #expect(state == nil || state!.contains(") Z "))
+        return state == nil || state!.contains(") Z ")
+      }
+      for process in [pid, helper] {
+        for _ in 0..<100 where !isGone(process) { try await Task.sleep(for: .milliseconds(50)) }
+        #expect(isGone(process))
       }
     }
   }
