@@ -261,7 +261,7 @@ extension ArtifactStore {
 
 extension ArtifactError {
   /// The operating system's refusal as one of ours; another error as it is.
-  static func refusal(_ error: FormatError) -> any Error {
+  package static func refusal(_ error: FormatError) -> any Error {
     guard let number = error.systemError else { return error }
     let isFull = number == ENOSPC || number == EDQUOT || number == EFBIG
     return ArtifactError(code: isFull ? .diskFull : .inaccessible, message: error.description)

@@ -74,7 +74,12 @@ struct ImportedLogs {
         problems.append("\(part.file): … and \(wrong.count - CohenLog.Failure.shown) more")
       }
     }
+    var digests: Set<String> = [parts[0].digest]
     for part in parts.dropFirst() {
+      if !digests.insert(part.digest).inserted {
+        problems.append(
+          "\(part.file): has the content of an earlier file of sigma \(sigma); import each part of a log once")
+      }
       if part.stated.n != stated.n || part.stated.alpha != stated.alpha {
         problems.append(
           "\(part.file): n or alpha differ from those of \(parts[0].file) at the same sigma \(sigma); parts of a log share them"

@@ -1,4 +1,5 @@
 package import ArgumentParser
+internal import Report
 
 /// The one binary: every part of the fleet is a verb of it.
 package struct RRCM: AsyncParsableCommand {
@@ -48,7 +49,9 @@ extension RRCM {
       }
     } catch {
       guard let code = ExitStatus(of: error) else { exit(withError: error) }
-      Console.say("rrcm: \(error)")
+      // A message may quote what came from outside, line by line.
+      let lines = "\(error)".split(separator: "\n", omittingEmptySubsequences: false)
+      Console.say("rrcm: " + lines.map { Escape.plain(String($0)) }.joined(separator: "\n"))
       exit(withError: ExitCode(code.rawValue))
     }
   }

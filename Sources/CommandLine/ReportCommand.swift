@@ -115,6 +115,17 @@ struct ReportCommand: AsyncParsableCommand {
   }
 
   private func write(_ text: String, to path: String) throws {
-    try AtomicFile.write(Bytes(Array(text.utf8)), to: path)
+    let bytes = Bytes(Array(text.utf8))
+    // Where a symbolic link leads, the file there is replaced; a device or a pipe is written to, and stays what it is.
+    let target = realpath(path, nil).map { resolved in
+      defer { free(resolved) }
+      return String(cString: resolved)
+    }
+    var status = stat()
+    if let target, stat(target, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+      try AtomicFile.append(bytes, toSpecialFile: target)
+    } else {
+      try AtomicFile.write(bytes, to: target ?? path)
+    }
   }
 }

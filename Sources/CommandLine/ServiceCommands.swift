@@ -199,7 +199,8 @@ struct WorkerCommand: AsyncParsableCommand {
     var leaseChunks: Int?
     @Option(name: .long, help: "Seconds between stored states from which training resumes.")
     var snapshotSeconds: Double = 15
-    @Flag(name: .long, help: "End once nothing is left to claim.")
+    @Flag(
+      name: .long, help: "End once nothing is left to claim: no submitted run waits for another, and no sweep goes on.")
     var stopWhenIdle = false
     @OptionGroup var service: ServiceOptions
 

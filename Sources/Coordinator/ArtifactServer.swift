@@ -150,7 +150,8 @@ struct ArtifactRequests: Sendable {
       return refusal(.unprocessableContent, error.message)
     } catch {
       logger.error("an artifact could not be stored", metadata: ["digest": "\(digest)", "error": "\(error)"])
-      let isFull = (error as? ArtifactError)?.code == .diskFull
+      let refused = (error as? FormatError).map(ArtifactError.refusal) ?? error
+      let isFull = (refused as? ArtifactError)?.code == .diskFull
       return refusal(
         isFull ? HTTPStatusCode(507, phrase: "Insufficient Storage") : .internalServerError,
         isFull ? "this store's disk is full" : "it could not be stored; this server's log says why")

@@ -101,11 +101,20 @@ extension ImageDecoder {
   private static let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
   private static func decodePNG(_ region: UnsafeRawBufferPointer, name: String) throws(FormatError) -> PixelImage {
-    let essential = try essentialChunks(of: region, name: name)
+    // libpng reads from this memory until the image is finished: it must outlive every call.
+    let essential = Bytes(try essentialChunks(of: region, name: name))
+    return try essential.withUnsafeBytes { (memory) throws(FormatError) in
+      try decodePNG(essential: memory, name: name)
+    }
+  }
+
+  private static func decodePNG(
+    essential: UnsafeRawBufferPointer, name: String
+  ) throws(FormatError) -> PixelImage {
     var image = png_image()
     image.version = UInt32(PNG_IMAGE_VERSION)
     defer { png_image_free(&image) }
-    guard png_image_begin_read_from_memory(&image, essential, essential.count) != 0 else {
+    guard png_image_begin_read_from_memory(&image, essential.baseAddress, essential.count) != 0 else {
       throw damaged(name, message(of: image))
     }
     try requireSize(Int(image.width), Int(image.height), name: name)

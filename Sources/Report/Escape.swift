@@ -1,9 +1,9 @@
 /// Text that people chose — names of runs, classes, files — made safe for each format.
 ///
 /// Control characters are dropped everywhere; line breaks become spaces.
-enum Escape {
+package enum Escape {
   /// One line without control characters, and without marks that turn the reading direction around.
-  static func plain(_ text: String) -> String {
+  package static func plain(_ text: String) -> String {
     var out = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
       switch scalar.value {

@@ -73,19 +73,24 @@ extension SettingValue {
       self = .null
       return
     }
-    self.init(node)
+    var room = Self.largestDocument
+    self = try SettingValue(node, room: &room)
   }
 
   /// YAML scalars by the core schema's types; anything else is text. So is a number with needless zeros before it: it
   /// is the beginning of a digest, not octal.
-  private init(_ node: Node) {
+  ///
+  /// - Parameter room: values that may still follow. Aliases of aliases make a document of a few lines endless.
+  private init(_ node: Node, room: inout Int) throws {
+    room -= 1
+    guard room >= 0 else { throw TooLarge() }
     switch node {
     case .mapping(let mapping):
       var map: [String: SettingValue] = [:]
-      for (key, value) in mapping { map[key.string ?? "\(key)"] = SettingValue(value) }
+      for (key, value) in mapping { map[key.string ?? "\(key)"] = try SettingValue(value, room: &room) }
       self = .map(map)
     case .sequence(let sequence):
-      self = .list(sequence.map { SettingValue($0) })
+      self = .list(try sequence.map { try SettingValue($0, room: &room) })
     default:
       if node.null != nil {
         self = .null
@@ -101,6 +106,14 @@ extension SettingValue {
       } else {
         self = .string(node.string ?? "")
       }
+    }
+  }
+
+  private static let largestDocument = 100_000
+
+  private struct TooLarge: Error, CustomStringConvertible {
+    var description: String {
+      "it holds more than \(SettingValue.largestDocument) values, those of aliases counted; write fewer"
     }
   }
 

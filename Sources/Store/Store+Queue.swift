@@ -122,6 +122,11 @@ extension Store {
     try await connection.rows(PackageResources.next_work_sql).map { try ReadyRun($0) }
   }
 
+  /// Whether runs of these kinds may still become ready without anybody submitting more.
+  package func workToCome(kinds: Set<String>) async throws -> Bool {
+    try await connection.rows(PackageResources.work_to_come_sql, [.texts(kinds.sorted())])[0].bool("coming")
+  }
+
   /// Gives a run that names no numerics id this one. Returns the ids that may compute it.
   package func pinRun(_ id: Int64, numericsID: String, worker: WorkerIdentity) async throws -> [String] {
     try await connection.rows(PackageResources.pin_run_sql, [.int(id), .text(numericsID), .int(worker.id)]).first?

@@ -30,8 +30,9 @@ package struct HTTPService: Service {
 
   /// - Throws: `TelemetryError` when the address cannot be listened on, for example because its port is taken.
   package func run() async throws {
+    Self.raiseFileLimit()
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { [server] in try await server.run() }
+      group.addTask { try await serve() }
       // Returns on either end: it throws when this task is cancelled.
       group.addTask { try? await gracefulShutdown() }
       do { try await group.next() } catch  where Task.isCancelled || error is CancellationError {
@@ -45,6 +46,30 @@ package struct HTTPService: Service {
       // Having been stopped is no error.
       while await group.nextResult() != nil {}
     }
+  }
+}
+
+extension HTTPService {
+  /// Serves until stopped. A connection that cannot be accepted, for want of descriptors above all, costs those that are
+  /// open, never the process: whoever can reach the port must not be able to end a part of the fleet.
+  private func serve() async throws {
+    while true {
+      do { return try await server.run() } catch SocketError.failed("Accept", let number, _)
+        where [EMFILE, ENFILE, ECONNABORTED, ENOBUFS, ENOMEM].contains(number)
+      {
+        try await Task.sleep(for: .milliseconds(250))
+      }
+    }
+  }
+
+  /// As many descriptors as this process may have: each connection takes one.
+  private static func raiseFileLimit() {
+    var limit = rlimit()
+    guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else {
+      return
+    }
+    limit.rlim_cur = min(limit.rlim_max, 65_536)
+    _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
   }
 }
 

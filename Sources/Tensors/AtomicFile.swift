@@ -24,13 +24,7 @@ package final class AtomicFile {
 
   /// Appends `region`.
   package func write(_ region: UnsafeRawBufferPointer) throws(FormatError) {
-    var done = 0
-    while done < region.count {
-      let n = Glibc.write(descriptor, region.baseAddress! + done, region.count - done)
-      if n < 0 && errno == EINTR { continue }
-      guard n > 0 else { throw Self.failure(path, "cannot be written", errno) }
-      done += n
-    }
+    try Self.write(region, to: descriptor, path: path)
   }
 
   /// Appends `bytes`.
@@ -53,6 +47,24 @@ package final class AtomicFile {
     let file = try AtomicFile(path: path, mode: mode)
     try file.write(bytes)
     try file.commit()
+  }
+
+  /// Writes `bytes` to what is there under `path` and no regular file: a terminal, a pipe, a device.
+  package static func append(_ bytes: Bytes, toSpecialFile path: String) throws(FormatError) {
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(path, "cannot be opened", errno) }
+    defer { close(descriptor) }
+    try bytes.forEachPiece { (region) throws(FormatError) in try write(region, to: descriptor, path: path) }
+  }
+
+  private static func write(_ region: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws(FormatError) {
+    var done = 0
+    while done < region.count {
+      let n = Glibc.write(descriptor, region.baseAddress! + done, region.count - done)
+      if n < 0 && errno == EINTR { continue }
+      guard n > 0 else { throw failure(path, "cannot be written", errno) }
+      done += n
+    }
   }
 
   deinit {

@@ -81,7 +81,9 @@ package struct WorkerService: Service {
           if worked { break }  // look again: something more urgent may have come
         }
         if !worked {
-          if settings.stopsWhenIdle { return refusals.first(of: ready) ?? failed.values.first }
+          if settings.stopsWhenIdle, try await !store.workToCome(kinds: settings.kinds) {
+            return refusals.first(of: ready) ?? failed.values.first
+          }
           await waitForWork()
         }
       } catch {

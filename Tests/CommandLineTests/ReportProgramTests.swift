@@ -148,6 +148,10 @@ import Testing
         ([a, "--name", "x", "--sigma", "0.25", "--n", "10", "--alpha", "0.7"], "--alpha is 0.7; it must be"),
         ([a, b, b, "--name", "x", "--sigma", "0.25", "--sigma", "1"] + common, "--sigma is given 2 times for 3 files"),
         ([a, a, "--name", "x", "--sigma", "0.25"] + common, "image 0 is in an earlier file of sigma 0.25"),
+        (
+          [bare, bare, "--name", "x", "--sigma", "0.5"] + common,
+          "has the content of an earlier file of sigma 0.5; import each part of a log once"
+        ),
         ([a, bare, "--name", "x", "--sigma", "0.5"] + common, "has no image indices, unlike"),
         (
           [bare, "--name", "x", "--sigma", "0.25"] + common,

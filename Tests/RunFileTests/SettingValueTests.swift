@@ -5,6 +5,18 @@ import Testing
 @testable import RunFile
 
 @Suite("Settings") struct SettingValueTests {
+  @Test("aliases of aliases are refused before they fill the memory")
+  func aliases() throws {
+    let levels = (1...12).map {
+      "a\($0): &a\($0) [" + Array(repeating: "*a\($0 - 1)", count: 9).joined(separator: ", ") + "]"
+    }
+    let error = #expect(throws: (any Error).self) {
+      try SettingValue(yaml: "a0: &a0 [x]\n" + levels.joined(separator: "\n"))
+    }
+    #expect("\(error!)".contains("more than 100000 values"))
+    #expect(try SettingValue(yaml: "base: &b {n: 1}\nother: *b")["other"]?["n"] == .int(1))
+  }
+
   @Test("YAML scalars become what they look like; a digest of digits keeps its zeros")
   func scalars() throws {
     let value = try SettingValue(

@@ -169,6 +169,7 @@ private let good = """
       ("parameters: {}", "parameters is {}; it must name settings to try"),
       ("parameters: {training.batch: {min: 1, max: 2, distribution: int_uniform}}", "a grid has no distributions"),
       ("parameters: {training.eta: {values: [1, 1]}}", "values is [1, 1]; it must not name a value twice"),
+      ("parameters: {training.eta: {values: [0, 0.0]}}", "it must not name a value twice"),
       ("parameters: {training.eta: {values: [1], min: 0}}", "parameters.training.eta.min does not go with values"),
       ("parameters: {training.eta: {}}", "parameters.training.eta.values is missing; it must be a list"),
       ("parameters: {certify.checkpoint: {values: [a]}}", "parameters.certify.checkpoint is not a setting"),

@@ -53,6 +53,8 @@ extension ArtifactError {
             : "it may want a token: set RRCM_ARTIFACT_TOKEN, or RRCM_ARTIFACT_TOKEN_FILE to a file that holds it"))
     case 404, 410:
       self.init(code: .notFound, message: "\(address) is not there (\(status)\(quoted)); check the address")
+    case 507:
+      self.init(code: .diskFull, message: "\(address) has no room left\(quoted); free space on that server")
     case 408, 425, 429, 500...: return nil
     default:
       self.init(code: .refused, message: "\(address) answered \(status)\(quoted); check the address and that server")

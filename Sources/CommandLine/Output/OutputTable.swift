@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import Report
 internal import Smoothing
 
 /// How a command prints its result.
@@ -56,7 +57,8 @@ struct OutputTable {
     /// For people: numbers to three decimals, dashes for nothing.
     var shown: String {
       switch self {
-      case .text(let value): value
+      // Names come from outside: no escape sequence of theirs reaches a terminal.
+      case .text(let value): Escape.plain(value)
       case .int(let value): String(value)
       // Three decimals; three digits where those would say too little.
       case .double(let value): String(format: value != 0 && abs(value) < 0.01 ? "%.3g" : "%.3f", value)

@@ -133,7 +133,11 @@ extension SettingReader {
       return nil
     }
     // A follower may give one value twice.
-    if self.value("follows") == .null, Set(list).count != list.count {
+    // 1 and 1.0 are one number.
+    let canonical = list.map { value in
+      if case .int(let number) = value { SettingValue.double(Double(number)) } else { value }
+    }
+    if self.value("follows") == .null, Set(canonical).count != list.count {
       problem("values", "must not name a value twice")
       return nil
     }

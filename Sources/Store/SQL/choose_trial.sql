@@ -1,12 +1,14 @@
 -- name: choose_trial
--- Opens the best trial of a running sweep once more, to be certified on other images, when all have ended. No row back
+-- Opens the best of the trials of a running sweep that are done once more, to be certified on other images, when all have ended. No row back
 -- when it was chosen before, has nothing to be certified on, or there is no best one.
 WITH best AS MATERIALIZED (
   SELECT b.trial_id
     FROM rrcm.sweep_trial b
+    JOIN rrcm.trial d USING (trial_id)
    WHERE b.sweep_id = $1
-     AND b.rank = 1
-   ORDER BY b.trial
+     AND b.rank IS NOT NULL
+     AND d.state = 'done'
+   ORDER BY b.rank, b.trial
    LIMIT 1
 )
 UPDATE rrcm.trial t
@@ -17,8 +19,7 @@ UPDATE rrcm.trial t
  WHERE t.trial_id = best.trial_id
    AND s.sweep_id = $1
    AND s.state = 'running'
-   AND t.state = 'done'
-   AND NOT t.chosen
+   AND NOT EXISTS (SELECT FROM rrcm.trial o WHERE o.sweep_id = $1 AND o.chosen)
    AND t.confirm_spec IS NOT NULL
    AND NOT EXISTS (SELECT FROM rrcm.trial o WHERE o.sweep_id = $1 AND o.state = 'open')
 RETURNING t.number
