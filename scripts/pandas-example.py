@@ -21,7 +21,7 @@ arguments.add_argument("--plot", metavar="FILE.png", help="write a plot of certi
 options = arguments.parse_args()
 
 url = os.environ.get("RRCM_DATABASE_URL") or arguments.error("RRCM_DATABASE_URL is not set")
-# Any form that libpq knows, keyword strings too; nothing is changed in this session.
+# Any form that libpq knows, keyword strings too; nothing is changed over this connection.
 engine = sqlalchemy.create_engine(
     "postgresql+psycopg://",
     creator=lambda: psycopg.connect(url, options="-c default_transaction_read_only=on -c statement_timeout=30s"),
