@@ -63,7 +63,8 @@ package struct AggregatorService: Service {
     var topClasses: [Int64: Int] = [:]
     let selection = try await store.votes(ofItems: ids, phase: 0)
     for item in items {
-      topClasses[item.id] = try await store.freezeTopClass(item: item.id, topClass: topClass(of: selection[item.id]!))
+      topClasses[item.id] = try await store.freezeTopClass(
+        item: item.id, topClass: ItemVotes.topClass(of: selection[item.id]!)!)
     }
     let estimation = try await store.votes(ofItems: ids, phase: 1)
     let seconds = try await store.computeSeconds(ofItems: ids)
@@ -78,10 +79,5 @@ package struct AggregatorService: Service {
         computeSeconds: seconds[item.id] ?? 0)
     }
     return try await store.insertCertificates(rows)
-  }
-
-  /// The class with the most votes, the lowest of equals.
-  private func topClass(of votes: [Int: Int]) -> Int {
-    votes.max { ($0.value, $1.key) < ($1.value, $0.key) }!.key
   }
 }

@@ -4,7 +4,7 @@ internal import Smoothing
 
 struct Export: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "export", abstract: "Write results for other programs.", subcommands: [Certificates.self])
+    commandName: "export", abstract: "Write results for other programs.", subcommands: [Certificates.self, Votes.self])
 
   struct Certificates: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -24,7 +24,8 @@ package struct RRCM: AsyncParsableCommand {
       Up.self, Down.self, Status.self, DoctorCommand.self, RunCommand.self, SweepCommand.self, ItemCommand.self,
       DatasetCommand.self,
       CheckpointCommand.self, Export.self, ImportCommand.self,
-      ReportCommand.self, PlanCommand.self, Radius.self, Verify.self, CoordinatorCommand.self, WorkerCommand.self,
+      ReportCommand.self, Recertify.self, PlanCommand.self, Radius.self, Verify.self, CoordinatorCommand.self,
+      WorkerCommand.self,
       AggregatorCommand.self, Migrate.self, Completions.self,
     ])
 

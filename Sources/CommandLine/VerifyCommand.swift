@@ -5,7 +5,8 @@ internal import Golden
 
 struct Verify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "verify", abstract: "Check this software against reference numbers.", subcommands: [Reference.self])
+    commandName: "verify", abstract: "Check this software against reference numbers, and runs against their votes.",
+    subcommands: [Reference.self, VerifyRun.self])
 
   struct Reference: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

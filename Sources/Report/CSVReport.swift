@@ -18,7 +18,7 @@ package enum CSVReport {
       let average = accuracy.averageRadius(largestRadius: level.reach)
       let id = row.series.report.fleet?.runID ?? row.series.report.imported?.importID ?? 0
       let head = [
-        row.series.isImported ? "imported" : "fleet", Escape.csv(row.series.report.name), "\(id)", "\(level.sigma)",
+        row.series.report.origin, Escape.csv(row.series.report.name), "\(id)", Escape.csv(level.name),
         "\(level.draws)", "\(level.alpha)",
       ]
       let tail = [
@@ -65,7 +65,7 @@ package enum JSONReport {
     }
     return JSONText.object([
       ("name", JSONText.string(report.name)),
-      ("origin", JSONText.string(report.imported == nil ? "fleet" : "imported")),
+      ("origin", JSONText.string(report.origin)),
       ("run_id", report.fleet.map { "\($0.runID)" } ?? "null"),
       ("import_id", report.imported.map { "\($0.importID)" } ?? "null"),
       ("state", report.fleet.map { JSONText.string($0.state) } ?? "null"),
@@ -103,7 +103,8 @@ package enum JSONReport {
       ])
     }
     return JSONText.object([
-      ("sigma", "\(level.sigma)"), ("n", "\(level.draws)"), ("alpha", "\(level.alpha)"),
+      ("sigma", level.label.map(JSONText.string) ?? "\(level.sigma)"), ("n", "\(level.draws)"),
+      ("alpha", "\(level.alpha)"),
       ("images", "\(accuracy.planned)"), ("finished", "\(accuracy.finished)"), ("held", "\(level.held)"),
       ("correct", "\(accuracy.correctRadii.count)"), ("wrong", "\(accuracy.mistakes)"),
       ("abstained", "\(accuracy.abstentions)"),

@@ -45,7 +45,8 @@ package enum CertificateExport {
         if columns != .rrcm { fields.insert("\(item.imageIndex)", at: 0) }
         if columns == .ours {
           fields += [
-            item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.sigma)", NumberText.down17(item.radius ?? 0),
+            item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(item.sigma ?? level.sigma)",
+            NumberText.down17(item.radius ?? 0),
           ]
         }
         text += fields.joined(separator: "\t") + "\n"
@@ -60,7 +61,7 @@ package enum CertificateExport {
     for level in report.levels {
       for item in level.items {
         let fields = [
-          "\(level.sigma)", "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)",
+          "\(item.sigma ?? level.sigma)", "\(item.imageIndex)", "\(item.label)", "\(item.predicted ?? -1)",
           NumberText.down17(item.radius ?? 0), item.isCorrect ? "1" : "0", item.radius == nil ? "1" : "0",
           item.pLower.map(NumberText.down17) ?? "", item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.alpha)",
           item.seconds.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
@@ -75,7 +76,8 @@ package enum CertificateExport {
   package static func json(_ report: RunReport) -> String {
     let levels = report.levels.map { level in
       JSONText.object([
-        ("sigma", "\(level.sigma)"), ("n", "\(level.draws)"), ("alpha", "\(level.alpha)"),
+        ("sigma", level.label.map(JSONText.string) ?? "\(level.sigma)"), ("n", "\(level.draws)"),
+        ("alpha", "\(level.alpha)"),
         ("m", level.m.map { "\($0)" } ?? "null"), ("slack", JSONText.number(level.slack)),
         ("table_sha256", level.tableDigest.map(JSONText.string) ?? "null"), ("planned", "\(level.planned)"),
         ("finished", "\(level.items.count)"),
@@ -84,7 +86,7 @@ package enum CertificateExport {
     }
     var members = [
       ("run", JSONText.string(report.name)),
-      ("origin", JSONText.string(report.imported == nil ? "fleet" : "imported")),
+      ("origin", JSONText.string(report.origin)),
     ]
     switch report.basis {
     case .fleet(let fleet): members += facts(of: fleet)

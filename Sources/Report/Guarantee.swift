@@ -7,22 +7,45 @@ package struct Guarantee: Sendable {
 
   package init(_ report: RunReport) {
     switch report.basis {
-    case .fleet(let fleet): paragraphs = Self.own(fleet, levels: report.levels)
+    case .fleet(let fleet): paragraphs = Self.own(fleet, levels: report.levels, reading: report.reading)
     case .imported: paragraphs = Self.imported(report)
     }
   }
 
-  private static func own(_ fleet: RunReport.Fleet, levels: [RunReport.Level]) -> [String] {
-    let alpha = fleet.settings.alpha
+  private static func own(
+    _ fleet: RunReport.Fleet, levels: [RunReport.Level], reading: RunReport.Reading?
+  ) -> [String] {
+    let alpha = reading?.alpha ?? fleet.settings.alpha
     let confidence = NumberText.confidence(failure: alpha)
-    var paragraphs = [
-      "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, "
-        + "the run abstains or its certificate is true, which is that the smoothed classifier returns the certified class "
-        + "for every image within the certified L2 radius. Distances are measured on the image as fed to the model (after "
-        + "resize and crop), in the [0, 1] pixel range.",
-      "Not simultaneous over images: at alpha \(alpha), up to one image in \(NumberText.oneIn(alpha)) may carry a false "
-        + "certificate on average.",
-    ]
+    let claim =
+      "which is that the smoothed classifier returns the certified class for every image within the certified L2 radius. "
+      + "Distances are measured on the image as fed to the model (after resize and crop), in the [0, 1] pixel range."
+    var paragraphs: [String] = []
+    if let reading {
+      paragraphs.append(
+        "Read again after the votes were known, at alpha \(reading.alpha); the run's own certificates, at alpha "
+          + "\(reading.ownAlpha), stand. The probability below belongs to one reading decided before data are seen; choosing "
+          + "among readings voids it.")
+    }
+    if reading?.isSimultaneous == true {
+      paragraphs.append(
+        "For all images and noise levels of the run together: with probability at least \(confidence) over the noise, "
+          + "every certificate of the run is true, \(claim) Each is computed at alpha/\(NumberText.grouped(reading!.shares))."
+      )
+    } else {
+      paragraphs += [
+        "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, "
+          + "the run abstains or its certificate is true, \(claim)",
+        "Not simultaneous over images: at alpha \(alpha), up to one image in \(NumberText.oneIn(alpha)) may carry a false "
+          + "certificate on average.",
+      ]
+    }
+    if let reading, reading.isBestSigma {
+      paragraphs.append(
+        "Best sigma: each image stands with the noise level that gave it the largest radius, all its levels computed at "
+          + "alpha/\(NumberText.grouped(reading.shares)) so that the choice is paid for. Its certificate is about the classifier of "
+          + "that level; a classifier that chooses its noise level by the image is not certified by this.")
+    }
     switch fleet.settings.sampler {
     case .grid:
       let slack = levels.map(\.slack).max() ?? 0

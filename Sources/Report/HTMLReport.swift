@@ -65,7 +65,7 @@ package struct HTMLReport: Sendable {
       switch report.basis {
       case .fleet(let fleet):
         "\(report.progress) on \(Escape.html(fleet.images.dataset)) (\(Escape.html(fleet.images.subset))), "
-          + "\(NumberText.grouped(fleet.settings.n)) noise draws each, alpha \(fleet.settings.alpha)"
+          + "\(NumberText.grouped(fleet.settings.n)) noise draws each, \(report.alphaText ?? "")"
           + (fleet.settings.sampler == .gaussian ? ". Gaussian sampler: sound in real arithmetic only" : "")
       case .imported(let imported):
         "\(report.progress) from \(Escape.html(imported.source)). Not computed by this fleet, and not recomputable."

@@ -68,7 +68,7 @@ package struct MarkdownReport: Sendable {
       ]
     }
     let run = runs.reports.count > 1 ? "\(Escape.markdown(report.name)), " : ""
-    return "## Image by image: \(run)sigma \(level.sigma)\(report.imported == nil ? "" : " (imported)")\n\n"
+    return "## Image by image: \(run)sigma \(level.name)\(report.imported == nil ? "" : " (imported)")\n\n"
       + Self.table(heads, rows, numbers: [0, 3, 5, 6, 7, 8])
   }
 

@@ -20,7 +20,7 @@ struct ReportFacts {
 
   init(_ report: RunReport) {
     switch report.basis {
-    case .fleet(let fleet): lines = Self.own(fleet, levels: report.levels)
+    case .fleet(let fleet): lines = Self.own(fleet, levels: report.levels) + Self.reading(report.reading)
     case .imported(let imported): lines = Self.imported(imported, levels: report.levels)
     }
   }
@@ -42,19 +42,30 @@ struct ReportFacts {
     let noise = levels.map { level in
       let grid = level.m.map { "m \($0), slack \(NumberText.roundedUp(level.slack))" } ?? ""
       let table = level.tableDigest.map { ", table \($0)" } ?? ""
-      return "sigma \(level.sigma)" + (grid.isEmpty ? "" : " (\(grid)\(table))")
+      return "sigma \(level.name)" + (grid.isEmpty ? "" : " (\(grid)\(table))")
     }
-    let short = levels.map { level in "\(level.sigma)" + (level.m.map { " (m \($0))" } ?? "") }
+    let short = levels.map { level in "\(level.name)" + (level.m.map { " (m \($0))" } ?? "") }
     let limits = settings.sampler == .gaussian ? " (sound in real arithmetic only)" : ""
     lines.append(
       Line(
         "noise", "\(settings.sampler.rawValue)\(limits), \(noise.joined(separator: "; "))",
         short: "\(settings.sampler.rawValue)\(limits), sigma \(short.joined(separator: ", "))"))
     lines += settings.numerics.map { Line("numerics", $0) }
-    let reach = levels.map { "\(NumberText.radius($0.reach)) at sigma \($0.sigma)" }
+    let reach = levels.map { "\(NumberText.radius($0.reach)) at sigma \($0.name)" }
     if !reach.isEmpty { lines.append(Line("reach", "no radius beyond \(reach.joined(separator: ", "))")) }
     if let error = fleet.error { lines.append(Line("error", error)) }
     return lines
+  }
+
+  private static func reading(_ reading: RunReport.Reading?) -> [Line] {
+    guard let reading else { return [] }
+    let shared = reading.shares > 1 ? ", shared by \(NumberText.grouped(reading.shares)) certificates" : ""
+    return [
+      Line(
+        "read again",
+        "not the run's certificates: computed from its stored votes at alpha \(reading.alpha)\(shared); its own alpha is "
+          + "\(reading.ownAlpha)")
+    ]
   }
 
   private static func imported(_ imported: RunReport.Imported, levels: [RunReport.Level]) -> [Line] {

@@ -18,7 +18,7 @@ struct LevelSummary {
   init(_ level: RunReport.Level) {
     let accuracy = level.accuracy
     let reach = level.reach
-    sigma = "\(level.sigma)"
+    sigma = level.name
     progress = "\(NumberText.grouped(accuracy.finished))/\(NumberText.grouped(accuracy.planned))"
     clean = Self.percent(accuracy.at(0))
     abstained = Self.percent(accuracy.abstention)

@@ -35,7 +35,7 @@ package struct ReportSet: Sendable {
     var series: [Series] = []
     for report in reports {
       for level in report.levels {
-        let sigma = "sigma \(level.sigma)"
+        let sigma = "sigma \(level.name)"
         let run = reports.count > 1 ? "\(report.name), " : ""
         series.append(
           Series(

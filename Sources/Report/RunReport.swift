@@ -6,6 +6,38 @@ package struct RunReport: Sendable {
   package var basis: Basis
   /// One entry per sigma, in the order to show them.
   package var levels: [Level]
+  /// How the stored votes were read again, where these are not the run's own certificates.
+  package var reading: Reading?
+
+  /// Certificates computed from stored votes with another failure probability, chosen after the votes were there.
+  package struct Reading: Sendable, Hashable {
+    /// What was asked for: failure probability of one certificate, or of all together.
+    package var alpha: ExactDecimal
+    /// The run's own.
+    package var ownAlpha: ExactDecimal
+    /// Certificates that share `alpha`; 1 when each has it for itself.
+    package var shares: Int
+    /// Whether all certificates of the run hold at once.
+    package var isSimultaneous: Bool
+    /// Whether each image stands with the sigma that gave it the largest radius.
+    package var isBestSigma: Bool
+
+    package init(alpha: ExactDecimal, ownAlpha: ExactDecimal, shares: Int, isSimultaneous: Bool, isBestSigma: Bool) {
+      self.alpha = alpha
+      self.ownAlpha = ownAlpha
+      self.shares = shares
+      self.isSimultaneous = isSimultaneous
+      self.isBestSigma = isBestSigma
+    }
+
+    /// Failure probability that each single certificate is computed with.
+    package var each: ExactDecimal { alpha.divided(by: shares) }
+
+    /// What sets it apart, for a heading: `alpha 0.01, simultaneous`.
+    package var summary: String {
+      "alpha \(alpha)" + (isSimultaneous ? " for all together" : "") + (isBestSigma ? ", best sigma per image" : "")
+    }
+  }
 
   /// What the figures rest on.
   package enum Basis: Sendable {
@@ -148,6 +180,8 @@ package struct RunReport: Sendable {
   /// The items of one sigma.
   package struct Level: Sendable {
     package var sigma: ExactDecimal
+    /// What tables call it where it is not one sigma.
+    package var label: String?
     /// Estimation draws per item; of imported logs as stated.
     package var draws: Int
     /// Failure probability of one certificate; of imported logs as stated.
@@ -199,6 +233,8 @@ package struct RunReport: Sendable {
     package var seconds: Double?
     /// File or row the image came from; empty when not known.
     package var source: String
+    /// The item's own noise level where its level has several.
+    package var sigma: ExactDecimal?
 
     package init(
       imageIndex: Int, label: Int, topClass: Int?, radius: Double?, pLower: Double?, hits: Int?, draws: Int,
@@ -228,6 +264,9 @@ extension RunReport.Level {
   }
 
   package var isFinished: Bool { items.count == planned }
+
+  /// The noise level in words.
+  var name: String { label ?? "\(sigma)" }
 
   /// The largest radius any item can reach with this n and alpha; 0 when none certifies.
   var reach: Double { Certificate.largestRadius(draws: draws, sigma: sigma, alpha: alpha, slack: slack) ?? 0 }
@@ -259,7 +298,7 @@ extension RunReport {
   /// `run 12`, or `import 3`, for people.
   var number: String {
     switch basis {
-    case .fleet(let fleet): "run \(fleet.runID)"
+    case .fleet(let fleet): "run \(fleet.runID)" + (reading.map { ", read again: \($0.summary)" } ?? "")
     case .imported(let imported): "import \(imported.importID)"
     }
   }
@@ -272,6 +311,12 @@ extension RunReport {
     let ended = fleet.map { ["failed", "cancelled"].contains($0.state) ? ", \($0.state)" : "" } ?? ""
     return "\(NumberText.grouped(finished)) of \(NumberText.grouped(planned)) certificates so far\(held)\(ended)"
   }
+
+  /// The failure probability that the figures were computed with, in words; nil when imported.
+  var alphaText: String? { fleet.map { reading?.summary ?? "alpha \($0.settings.alpha)" } }
+
+  /// Where the figures come from, as programs read it: `fleet`, `imported`, or `reading` of a run's votes.
+  var origin: String { imported != nil ? "imported" : reading != nil ? "reading" : "fleet" }
 
   /// The name of a class, or its number where the image set has none.
   func className(_ label: Int) -> String {

@@ -100,7 +100,7 @@ package struct TerminalReport: Sendable {
         item.pLower.map { NumberText.fixed($0, places: 6, towardZero: true) } ?? "–",
       ])
     }
-    return ["sigma \(level.sigma)" + (report.imported == nil ? "" : " (imported)")] + table.lines
+    return ["sigma \(level.name)" + (report.imported == nil ? "" : " (imported)")] + table.lines
   }
 
   private func bold(_ text: String) -> String { usesColor ? "\u{1B}[1m\(text)\u{1B}[0m" : text }

@@ -85,6 +85,32 @@ package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, Expres
   /// Whether this number is more than `value`, decided exactly.
   package func isAbove(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == -1 }
 
+  /// This number divided by `divisor`, to 30 significant digits, rounded toward zero: a share of a failure probability
+  /// that is never more than its share.
+  ///
+  /// - Precondition: divisor ≥ 1, at most 2⁵⁰.
+  package func divided(by divisor: Int) -> ExactDecimal {
+    precondition((1...(1 << 50)).contains(divisor))
+    guard divisor > 1, let e = canonical.firstIndex(of: "e"), let power = Int(canonical[e...].dropFirst()) else {
+      return self
+    }
+    let isNegative = canonical.hasPrefix("-")
+    var digits = canonical[..<e].utf8.filter { $0 != UInt8(ascii: "-") }.map { Int($0) - 48 }[...]
+    var quotient: [UInt8] = []
+    var (rest, exponent) = (0, power)
+    while !digits.isEmpty || (rest > 0 && quotient.count < 30) {
+      if digits.isEmpty { exponent -= 1 }
+      rest = rest * 10 + (digits.popFirst() ?? 0)
+      let digit = rest / divisor
+      rest %= divisor
+      if digit > 0 || !quotient.isEmpty { quotient.append(UInt8(48 + digit)) }
+    }
+    guard
+      let result = ExactDecimal((isNegative ? "-" : "") + String(decoding: quotient, as: UTF8.self) + "e\(exponent)")
+    else { preconditionFailure("\(self) divided by \(divisor) is beyond the doubles") }
+    return result
+  }
+
   /// The largest double not above this number times `value`, which is not negative.
   func scaledDown(_ value: Double) -> Double { rrcm_scale_down(canonical, value) }
 }

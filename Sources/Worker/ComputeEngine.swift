@@ -129,4 +129,17 @@ package struct ChunkWork: Sendable {
   /// The protocol's noise level: sigma, grid and the digest of the table that the slack belongs to.
   package let level: CertificationProtocol.Level
   package let chunk: Chunk
+
+  package init(
+    itemID: Int64, checkpointDigest: String, datasetDigest: String, imageIndex: Int, seed: Int64,
+    level: CertificationProtocol.Level, chunk: Chunk
+  ) {
+    self.itemID = itemID
+    self.checkpointDigest = checkpointDigest
+    self.datasetDigest = datasetDigest
+    self.imageIndex = imageIndex
+    self.seed = seed
+    self.level = level
+    self.chunk = chunk
+  }
 }

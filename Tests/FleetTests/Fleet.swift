@@ -24,20 +24,21 @@ final class Fleet {
 
   static let images = 12
 
-  init(_ database: TestDatabase) async throws {
+  /// - Parameter images: how many images the set has.
+  init(_ database: TestDatabase, images count: Int = Fleet.images) async throws {
     self.database = database
     store = Store(database.connection())
     let artifacts = try ArtifactStore(directory: folder.path + "/store")
     var generator = RandomStream(seed: 5, purpose: "test-images").generator(at: 0)
     let images = try ImageSet(
       name: "tiny", classNames: ["a", "b", "c", "d"], channels: 1, height: 8, width: 8,
-      images: Bytes((0..<Self.images * 64).map { _ in UInt8.random(in: 0...255, using: &generator) }),
-      labels: (0..<Self.images).map { $0 % 4 }, splits: Array(repeating: "heldout", count: Self.images),
-      sources: (0..<Self.images).map { "image \($0)" })
+      images: Bytes((0..<count * 64).map { _ in UInt8.random(in: 0...255, using: &generator) }),
+      labels: (0..<count).map { $0 % 4 }, splits: Array(repeating: "heldout", count: count),
+      sources: (0..<count).map { "image \($0)" })
     try await store.insertDataset(
       digest: artifacts.put(images), name: "tiny", channels: 1, height: 8, width: 8, classes: images.classNames,
       source: "a test",
-      images: (0..<Self.images).map {
+      images: (0..<count).map {
         DatasetImageRow(split: "heldout", label: images.labels[$0], source: images.sources[$0], digest: "")
       })
     let checkpoint = try Self.balancedNetwork()
@@ -199,9 +200,9 @@ func eventually(_ claim: String, seconds: Double = 30, _ holds: () async throws 
 }
 
 /// Makes a fleet, runs `body`, and shows the parts' logs when it throws.
-func withFleet(_ body: (Fleet) async throws -> Void) async throws {
+func withFleet(images: Int = Fleet.images, _ body: (Fleet) async throws -> Void) async throws {
   try await withTestDatabase { database async throws in
-    let fleet = try await Fleet(database)
+    let fleet = try await Fleet(database, images: images)
     do { try await body(fleet) } catch {
       for name in (try? FileManager.default.contentsOfDirectory(atPath: fleet.folder.path + "/log")) ?? [] {
         print("--- \(name)\n\(fleet.log(String(name.dropLast(4))).suffix(3000))")
