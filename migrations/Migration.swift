@@ -42,6 +42,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 5, name: "sweeps", up: text(PackageResources._005_sweeps_up_sql),
       down: text(PackageResources._005_sweeps_down_sql)),
+    Migration(
+      number: 6, name: "parts", up: text(PackageResources._006_parts_up_sql),
+      down: text(PackageResources._006_parts_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -25,6 +25,13 @@ CREATE TYPE rrcm.job_state AS ENUM (
 
 COMMENT ON TYPE rrcm.job_state IS 'queued: a worker may claim it, from the snapshot if there is one; running: held by a worker; done, failed (three attempts) and cancelled are final';
 
+CREATE TYPE rrcm.part_kind AS ENUM (
+    'coordinator',
+    'aggregator'
+);
+
+COMMENT ON TYPE rrcm.part_kind IS 'Parts that hold nothing: coordinator (one leads, others stand by) and aggregator (all of them work)';
+
 CREATE TYPE rrcm.run_kind AS ENUM (
     'pretrain',
     'finetune',
@@ -1038,6 +1045,29 @@ ALTER TABLE rrcm.job ALTER COLUMN job_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE rrcm.leadership (
+    single boolean DEFAULT true NOT NULL,
+    term bigint DEFAULT 0 NOT NULL,
+    part_id bigint,
+    elected_at timestamp with time zone,
+    deadline_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT leadership_has_one_row CHECK (single),
+    CONSTRAINT leadership_term_not_negative CHECK ((term >= 0))
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE rrcm.leadership IS 'The one row that coordinators contend for; its term fences what the leader writes';
+
+COMMENT ON COLUMN rrcm.leadership.single IS 'Always true: there is one row';
+
+COMMENT ON COLUMN rrcm.leadership.term IS 'Rises with each election and never falls; a write under an older term is refused';
+
+COMMENT ON COLUMN rrcm.leadership.part_id IS 'Coordinator that has this term; null when it left and nobody was elected since';
+
+COMMENT ON COLUMN rrcm.leadership.elected_at IS 'When this term began';
+
+COMMENT ON COLUMN rrcm.leadership.deadline_at IS 'When another may be elected; each of the leader''s writes moves it on';
+
 CREATE TABLE rrcm.lease (
     lease_id bigint NOT NULL,
     item_id bigint NOT NULL,
@@ -1096,6 +1126,75 @@ COMMENT ON COLUMN rrcm.metric.name IS 'What was measured';
 COMMENT ON COLUMN rrcm.metric.value IS 'Value';
 
 COMMENT ON COLUMN rrcm.metric.recorded_at IS 'When it was recorded';
+
+CREATE TABLE rrcm.part (
+    part_id bigint NOT NULL,
+    kind rrcm.part_kind NOT NULL,
+    host text NOT NULL,
+    pid integer NOT NULL,
+    software text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    beat_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+
+COMMENT ON TABLE rrcm.part IS 'Coordinators and aggregators that are there: one row per process, gone when it leaves or is silent for an hour';
+
+COMMENT ON COLUMN rrcm.part.part_id IS 'Number of the part';
+
+COMMENT ON COLUMN rrcm.part.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.part.host IS 'Machine it runs on';
+
+COMMENT ON COLUMN rrcm.part.pid IS 'Its process there';
+
+COMMENT ON COLUMN rrcm.part.software IS 'Its version of the software';
+
+COMMENT ON COLUMN rrcm.part.started_at IS 'When it was there first';
+
+COMMENT ON COLUMN rrcm.part.beat_at IS 'Last sign of life, by the database''s clock';
+
+CREATE VIEW rrcm.part_health AS
+ SELECT p.part_id,
+    p.kind,
+    p.host,
+    p.pid,
+    p.software,
+    l.term,
+    COALESCE((l.deadline_at > now()), false) AS leads,
+    (EXTRACT(epoch FROM (now() - p.beat_at)))::double precision AS silent_seconds,
+    p.started_at
+   FROM (rrcm.part p
+     LEFT JOIN rrcm.leadership l USING (part_id));
+
+COMMENT ON VIEW rrcm.part_health IS 'One row per coordinator and aggregator: alive or not, and which one leads';
+
+COMMENT ON COLUMN rrcm.part_health.part_id IS 'Number of the part';
+
+COMMENT ON COLUMN rrcm.part_health.kind IS 'coordinator or aggregator';
+
+COMMENT ON COLUMN rrcm.part_health.host IS 'Machine it runs on';
+
+COMMENT ON COLUMN rrcm.part_health.pid IS 'Its process there';
+
+COMMENT ON COLUMN rrcm.part_health.software IS 'Its version of the software';
+
+COMMENT ON COLUMN rrcm.part_health.term IS 'The term it was elected for; null when it was not elected last';
+
+COMMENT ON COLUMN rrcm.part_health.leads IS 'Whether its term still holds';
+
+COMMENT ON COLUMN rrcm.part_health.silent_seconds IS 'Seconds since its last sign of life';
+
+COMMENT ON COLUMN rrcm.part_health.started_at IS 'When it was there first';
+
+ALTER TABLE rrcm.part ALTER COLUMN part_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.part_part_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE rrcm.worker (
     worker_id bigint NOT NULL,
@@ -2119,11 +2218,17 @@ ALTER TABLE ONLY rrcm.job
 ALTER TABLE ONLY rrcm.job
     ADD CONSTRAINT job_pkey PRIMARY KEY (job_id);
 
+ALTER TABLE ONLY rrcm.leadership
+    ADD CONSTRAINT leadership_pkey PRIMARY KEY (single);
+
 ALTER TABLE ONLY rrcm.lease
     ADD CONSTRAINT lease_pkey PRIMARY KEY (lease_id);
 
 ALTER TABLE ONLY rrcm.metric
     ADD CONSTRAINT metric_pkey PRIMARY KEY (run_id, name, step);
+
+ALTER TABLE ONLY rrcm.part
+    ADD CONSTRAINT part_pkey PRIMARY KEY (part_id);
 
 ALTER TABLE ONLY rrcm.run
     ADD CONSTRAINT run_pkey PRIMARY KEY (run_id);
@@ -2290,6 +2395,9 @@ ALTER TABLE ONLY rrcm.job
 
 ALTER TABLE ONLY rrcm.job
     ADD CONSTRAINT job_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.leadership
+    ADD CONSTRAINT leadership_part_id_fkey FOREIGN KEY (part_id) REFERENCES rrcm.part(part_id) ON DELETE SET NULL;
 
 ALTER TABLE ONLY rrcm.lease
     ADD CONSTRAINT lease_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;

@@ -12,12 +12,14 @@ package import Telemetry
 package struct AggregatorService: Service {
   private let store: Store
   private let timings: FleetTimings
+  private let presence: Presence
   private let logger: Logger
   private let certificates: Counter
 
-  package init(store: Store, timings: FleetTimings, logger: Logger, metrics: Metrics) {
+  package init(store: Store, timings: FleetTimings, presence: Presence, logger: Logger, metrics: Metrics) {
     self.store = store
     self.timings = timings
+    self.presence = presence
     self.logger = logger
     certificates = metrics.counter(
       "rrcm_certificates_total", help: "Certificates stored by this aggregator, abstentions included")
@@ -26,9 +28,11 @@ package struct AggregatorService: Service {
   package func run() async throws {
     logger.info("aggregator started")
     await withGracefulShutdownHandler {
+      var presence = presence
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
         var count = 0
         do {
+          try await presence.beat(in: store, every: timings.beatEvery)
           count = try await certify(limit: 500)
         } catch {
           logger.error("a pass of the aggregator failed; it goes on", metadata: ["error": "\(error)"])
@@ -40,6 +44,7 @@ package struct AggregatorService: Service {
           try? await Task.sleep(for: .milliseconds(500))
         }
       }
+      try? await presence.leave(store)
     } onGracefulShutdown: {
     }
     logger.info("aggregator stopped")

@@ -61,6 +61,13 @@ struct ServiceOptions: ParsableArguments {
     return timings
   }
 
+  /// How a coordinator or aggregator shows among the others.
+  func presence(_ kind: String) -> Presence {
+    Presence(
+      kind: kind, host: ProcessInfo.processInfo.hostName, pid: ProcessInfo.processInfo.processIdentifier,
+      software: Software.version)
+  }
+
   /// Runs a service until SIGTERM or SIGINT asks it to drain.
   func run(_ service: any Service, and more: [any Service] = [], logger: Logger, registry: Metrics) async throws {
     var services = [service] + more
@@ -92,6 +99,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
         rrcm coordinator start
         rrcm coordinator start --serve-artifacts 10.0.0.1:8470
 
+        Any number may run, on any machines: one leads for a term, the others stand by and serve artifacts.
+
         Artifacts are served to whoever knows RRCM_ARTIFACT_TOKEN (or the word in
         the file RRCM_ARTIFACT_TOKEN_FILE), over plain HTTP: put a proxy with TLS
         in front. Other machines set RRCM_STORE to the address, and the token.
@@ -102,11 +111,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
     var serveArtifacts: String?
     @Option(name: .long, help: "Largest file that others may store, in gigabytes.")
     var artifactLimitGB: Double = 64
+    @Option(name: .long, help: "Seconds that a leader leads without renewing; give every coordinator the same.")
+    var termSeconds: Double = 10
     @OptionGroup var service: ServiceOptions
 
     func validate() throws {
       guard artifactLimitGB > 0, artifactLimitGB <= 1e6 else {
         throw ValidationError("--artifact-limit-gb is \(artifactLimitGB); it must be above 0")
+      }
+      guard termSeconds >= 0.5, termSeconds <= 3600 else {
+        throw ValidationError("--term-seconds is \(termSeconds); it must be 0.5 to 3600")
       }
       do { _ = try address } catch { throw ValidationError("\(error)") }
     }
@@ -115,6 +129,12 @@ struct CoordinatorCommand: AsyncParsableCommand {
       get throws {
         try serveArtifacts.map { try ListeningAddress($0, name: "artifact", example: "10.0.0.1:8470") }
       }
+    }
+
+    private var timings: FleetTimings {
+      var timings = service.timings
+      timings.term = .seconds(termSeconds)
+      return timings
     }
 
     func run() async throws {
@@ -131,8 +151,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
       }
       let store = try await context.store("coordinator", patience: .seconds(service.connectSeconds))
       try await service.run(
-        CoordinatorService(store: store, timings: service.timings, logger: logger, metrics: registry), and: servers,
-        logger: logger, registry: registry)
+        CoordinatorService(
+          store: store, timings: timings, presence: service.presence("coordinator"), logger: logger, metrics: registry),
+        and: servers, logger: logger, registry: registry)
     }
   }
 }
@@ -157,8 +178,9 @@ struct AggregatorCommand: AsyncParsableCommand {
       let registry = Metrics()
       let store = try await Context().store("aggregator", patience: .seconds(service.connectSeconds))
       try await service.run(
-        AggregatorService(store: store, timings: service.timings, logger: logger, metrics: registry), logger: logger,
-        registry: registry)
+        AggregatorService(
+          store: store, timings: service.timings, presence: service.presence("aggregator"), logger: logger,
+          metrics: registry), logger: logger, registry: registry)
     }
   }
 }

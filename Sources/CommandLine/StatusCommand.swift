@@ -6,7 +6,7 @@ internal import Store
 
 struct Status: AsyncParsableCommand, AnswersWithRows {
   static let configuration = CommandConfiguration(
-    abstract: "Show the processes on this machine, the workers of the fleet and the queue.",
+    abstract: "Show the processes on this machine, the parts of the fleet (which coordinator leads) and the queue.",
     discussion: """
       rrcm status
       rrcm status --output json
@@ -45,6 +45,15 @@ struct Status: AsyncParsableCommand, AnswersWithRows {
       add("database", "private", "running", "pid \(pid)", [4: .int(Int64(pid))])
     }
     let store = try await context.store("status")
+    for part in try await store.parts() {
+      let isSilent = part.silentSeconds > FleetChecks.silence
+      let state =
+        isSilent ? "silent" : part.kind == "aggregator" ? "live" : part.leads ? "leads" : "stands by"
+      let term = part.term.map { part.leads ? "term \($0), " : "led until its term \($0) ran out, " } ?? ""
+      add(
+        part.kind, part.name, state, "\(term)silent \(String(format: "%.0f", part.silentSeconds)) s",
+        [4: .int(part.pid), 7: .double(part.silentSeconds)])
+    }
     for worker in try await store.workers() {
       let speed = worker.samplesPerSecond.map { String(format: "%.0f samples/s, ", $0) } ?? ""
       add(

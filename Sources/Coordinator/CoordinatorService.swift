@@ -1,3 +1,4 @@
+internal import Database
 package import Lifecycle
 package import Logging
 internal import RunFile
@@ -8,16 +9,19 @@ package import Telemetry
 /// Turns submitted runs into work, leads sweeps' trials from run to run, rescues what dead workers held, and ends finished
 /// runs.
 ///
-/// Everything it does is one transaction at a time under row locks, so any number may run at once.
+/// Any number may run: one is elected for a term, the others stand by. Everything it does is one transaction at a time,
+/// which is refused once its term is over; row locks would keep two leaders apart even so.
 package struct CoordinatorService: Service {
-  private let store: Store
+  private var store: Store
   private let timings: FleetTimings
+  private let presence: Presence
   private let logger: Logger
   private let metrics: CoordinatorMetrics
 
-  package init(store: Store, timings: FleetTimings, logger: Logger, metrics: Metrics) {
+  package init(store: Store, timings: FleetTimings, presence: Presence, logger: Logger, metrics: Metrics) {
     self.store = store
     self.timings = timings
+    self.presence = presence
     self.logger = logger
     self.metrics = CoordinatorMetrics(metrics)
   }
@@ -25,24 +29,42 @@ package struct CoordinatorService: Service {
   package func run() async throws {
     logger.info("coordinator started")
     await withGracefulShutdownHandler {
-      var rescuedAt: ContinuousClock.Instant?
+      var election = Election(presence: presence, term: timings.term, logger: logger)
+      var lookedAt: ContinuousClock.Instant?
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
         do {
-          await leadSweeps()
-          try await plan()
+          let term = try await election.attend(store)
+          metrics.record(term: term)
           let now = ContinuousClock.now
-          if rescuedAt.map({ now - $0 >= timings.rescueEvery }) ?? true {
-            try await rescue()
-            rescuedAt = now
+          let looks = lookedAt.map { now - $0 >= timings.rescueEvery } ?? true
+          if let term {
+            let leader = leading(under: term)
+            await leader.leadSweeps()
+            try await leader.plan()
+            if looks { try await leader.rescue() }
           }
+          if looks {
+            try await metrics.record(queue: store.queueDepth())
+            lookedAt = now
+          }
+        } catch let error as DatabaseError where error.code == "stale_term" {
+          election.lost(error)
         } catch {
           logger.error("a pass of the coordinator failed; it goes on", metadata: ["error": "\(error)"])
         }
-        try? await Task.sleep(for: .milliseconds(500))
+        try? await Task.sleep(for: min(.milliseconds(500), timings.term / 10))
       }
+      await election.leave(store)
     } onGracefulShutdown: {
     }
     logger.info("coordinator stopped")
+  }
+
+  /// This coordinator as the leader of a term.
+  private func leading(under term: Term) -> CoordinatorService {
+    var leader = self
+    leader.store = store.led(under: term)
+    return leader
   }
 
   /// Plans what was submitted and ends what is finished.
@@ -84,7 +106,6 @@ package struct CoordinatorService: Service {
         ])
       try await store.announceWork()
     }
-    try await metrics.record(queue: store.queueDepth())
   }
 }
 

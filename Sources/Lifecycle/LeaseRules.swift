@@ -14,6 +14,8 @@ package struct FleetTimings: Sendable, Hashable {
   package var snapshotEvery: Duration = .seconds(15)
   /// A training job without progress for longer is taken back.
   package var jobDeadline: Duration = .seconds(600)
+  /// A coordinator leads for so long after each of its writes; then another may be elected.
+  package var term: Duration = .seconds(10)
 
   package init() {}
 

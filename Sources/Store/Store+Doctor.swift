@@ -21,7 +21,9 @@ extension Store {
   }
 
   /// What is unfinished, and which parts are there to finish it.
-  package func doctorParts() async throws -> Row { try await connection.rows(PackageResources.doctor_parts_sql)[0] }
+  package func doctorParts(heardWithin seconds: Double) async throws -> Row {
+    try await connection.rows(PackageResources.doctor_parts_sql, [.double(seconds)])[0]
+  }
 
   /// Workers that are silent and not declared gone.
   package func doctorSilent(longerThan seconds: Double) async throws -> [Row] {

@@ -47,12 +47,13 @@ extension Store {
     try await connection.rows(PackageResources.submitted_runs_sql).map { try SubmittedRun($0) }
   }
 
-  /// Plans every submitted run that is ready, in one transaction. Two coordinators never plan one run: rows are locked.
+  /// Plans every submitted run that is ready, in one transaction of the leader. Two coordinators never plan one run: rows are
+  /// locked.
   ///
   /// - Parameter decide: a pure decision; called once per run, nil to leave the run for later.
   /// - Returns: the numbers of the runs that were started or refused.
   package func planSubmittedRuns(_ decide: @Sendable (SubmittedRun) -> RunPlan?) async throws -> [(Int64, RunPlan)] {
-    try await connection.transaction { connection in
+    try await leading { connection in
       try connection.rows(PackageResources.submitted_runs_sql).compactMap { row in
         let run = try SubmittedRun(row)
         guard let plan = decide(run) else { return nil }
@@ -88,7 +89,7 @@ extension Store {
 
   /// Hands back what dead workers, old epochs and expired leases hold. Safe to run from several coordinators at once.
   package func rescue(deadAfterSeconds: Double) async throws -> Rescue {
-    try await connection.transaction { connection in
+    try await leading { connection in
       var rescue = Rescue()
       for row in try connection.rows(PackageResources.lost_workers_sql, [.double(deadAfterSeconds)]) {
         rescue.lostWorkers += 1
@@ -113,7 +114,9 @@ extension Store {
 
   /// Ends certification runs whose every item is certified.
   package func finishRuns() async throws -> [Int64] {
-    try await connection.rows(PackageResources.finish_certify_runs_sql).map { try $0.int("run_id") }
+    try await leading { connection in
+      try connection.rows(PackageResources.finish_certify_runs_sql).map { try $0.int("run_id") }
+    }
   }
 }
 

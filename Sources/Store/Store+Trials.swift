@@ -27,7 +27,7 @@ package struct OpenTrial: Sendable {
   }
 }
 
-// What the coordinator does with sweeps. Every step is one transaction, and doing it twice changes nothing.
+// What the leader does with sweeps. Every step is one transaction, and doing it twice changes nothing.
 extension Store {
   package func runningSweeps() async throws -> [SweepRecord] {
     try await connection.rows(PackageResources.running_sweeps_sql).map { try SweepRecord($0) }
@@ -54,7 +54,7 @@ extension Store {
   ///
   /// - Returns: the run's number; nil when another coordinator was there first, or the trial has moved on.
   package func submit(_ run: NewRun, step: String, of trial: OpenTrial) async throws -> Int64? {
-    try await connection.transaction { connection in
+    try await leading { connection in
       guard !(try connection.rows(PackageResources.lock_trial_sql, [.int(trial.id), .int(trial.attempt)])).isEmpty
       else {
         return nil
@@ -71,7 +71,7 @@ extension Store {
   ///
   /// - Parameter state: `done`, `failed` or `stopped`; the last two with a reason.
   package func end(_ trial: OpenTrial, of sweep: SweepRecord, state: String, error: String?) async throws -> Bool {
-    try await connection.transaction { connection in
+    try await leading { connection in
       let ended = try connection.rows(
         PackageResources.end_trial_sql,
         [.int(trial.id), .int(trial.attempt), .text(state), .optional(error.map { .text($0) })])
@@ -109,7 +109,7 @@ extension Store {
   private func whileRunning<T: Sendable>(
     _ id: Int64, otherwise ended: T, _ body: @Sendable (isolated Connection) throws -> T
   ) async throws -> T {
-    try await connection.transaction { connection in
+    try await leading { connection in
       // A statement that waited for a lock would still look at other tables as they were before: lock first, then look.
       guard try connection.rows(PackageResources.lock_sweep_sql, [.int(id)]).first?.text("state") == "running" else {
         return ended

@@ -7,6 +7,8 @@ internal import Foundation
 /// trying again makes sense.
 package struct Store: Sendable {
   package let connection: Connection
+  /// The term under which a leader writes; nil for everybody else.
+  var term: Term?
 
   package init(_ connection: Connection) { self.connection = connection }
 

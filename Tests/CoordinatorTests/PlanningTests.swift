@@ -127,7 +127,9 @@ import Testing
     try await Library.with { library async throws in
       let run = try await library.submit(library.certify())[0]
       let service = CoordinatorService(
-        store: library.store, timings: FleetTimings(), logger: .silent, metrics: Metrics())
+        store: library.store, timings: FleetTimings(),
+        presence: Presence(kind: "coordinator", host: "h", pid: 1, software: "test"), logger: .silent,
+        metrics: Metrics())
       try await service.plan()
       let worker = try await library.store.register(name: "w", host: "h", pid: 1, device: "test", software: "test")
       let lease = try await library.store.claim(

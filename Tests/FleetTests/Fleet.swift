@@ -105,6 +105,9 @@ final class Fleet {
     return line.flatMap { Int($0.split(separator: " ")[1].filter(\.isNumber)) } ?? 0
   }
 
+  /// The process of a part that runs; nil when it does not.
+  func pid(_ name: String) -> Int32? { processes[name].flatMap { $0.isRunning ? $0.processIdentifier : nil } }
+
   func signal(_ name: String, _ signal: Int32) { kill(processes[name]!.processIdentifier, signal) }
 
   /// Kills a part the hard way and forgets it.

@@ -17,7 +17,7 @@ struct FleetChecks {
   }
 
   private func parts() async throws -> Finding {
-    let row = try await store.doctorParts()
+    let row = try await store.doctorParts(heardWithin: Self.silence)
     let (unfinished, certifying) = (try row.int("unfinished"), try row.int("certifying"))
     let local = Set(await LocalProcesses(home: home).status().filter { $0.pid != nil }.map(\.name))
     var missing: [(name: String, remedy: String)] = []
@@ -34,8 +34,14 @@ struct FleetChecks {
       let names = missing.map { "no live \($0.name)" }.joined(separator: ", ")
       return .trouble(
         .parts, "\(counted(unfinished, "run")) \(unfinished == 1 ? "is" : "are") unfinished and there is \(names)",
-        cause: "it was never started, has ended, or cannot reach this database (a pooler may hide its session)",
+        cause: "it was never started, has ended, or cannot reach this database",
         remedy: missing.map(\.remedy).joined(separator: "; ") + "; on one machine: rrcm up")
+    }
+    if unfinished > 0, try row.int("leaders") == 0, try row.int("coordinators") > 0 {
+      return .trouble(
+        .parts, "no coordinator has led for \(Int(Self.silence)) s, though one is there",
+        cause: "its passes fail, or the machine is too slow for its term",
+        remedy: "its log says why; start it again with a larger --term-seconds")
     }
     let workers = try row.int("workers")
     return .fine(
