@@ -45,6 +45,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 6, name: "parts", up: text(PackageResources._006_parts_up_sql),
       down: text(PackageResources._006_parts_down_sql)),
+    Migration(
+      number: 7, name: "queue", up: text(PackageResources._007_queue_up_sql),
+      down: text(PackageResources._007_queue_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

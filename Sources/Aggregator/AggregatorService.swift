@@ -53,7 +53,13 @@ package struct AggregatorService: Service {
   /// Certifies up to `limit` items whose votes are complete. Returns how many certificates were stored.
   package func certify(limit: Int) async throws -> Int {
     var items: [CompleteItem] = []
-    for item in try await store.completeItems(limit: limit) {
+    let waiting = try await store.completeItems(limit: limit)
+    let stuck = waiting.filter { !$0.isComplete }.map(\.id)
+    if !stuck.isEmpty, try await store.healItems(stuck) > 0 {
+      logger.error("units that nobody held were put back", metadata: ["items": "\(stuck)"])
+      try await store.announceWork()
+    }
+    for item in waiting where item.isComplete {
       if item.drawn == (item.n0, item.n) {
         items.append(item)
         continue

@@ -158,7 +158,7 @@ package struct Submission: Sendable {
         kind: spec.kind.rawValue, name: spec.name, spec: try spec.settings.json, seed: spec.seed,
         priority: spec.priority, datasetDigest: images.digest, checkpointDigest: origin.digest, dependsOn: origin.run,
         imageIndices: spec.kind == .certify ? chosen : nil, numericsIDs: numerics, software: software,
-        certification: certification),
+        certification: certification, weight: spec.weight),
       dependsOnEarlier: origin.earlier, tables: tables, summary: summary, imageCount: chosen.count,
       model: Self.shape(of: spec, from: origin, images: images))
   }

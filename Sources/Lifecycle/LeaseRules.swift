@@ -10,6 +10,10 @@ package struct FleetTimings: Sendable, Hashable {
   package var pollEvery: Duration = .seconds(2)
   /// Work a lease should hold.
   package var leaseTarget: Duration = .seconds(5)
+  /// Between a worker's posts, chunks permitting.
+  package var postEvery: Duration = .seconds(1)
+  /// How long before its last chunk should be done a worker claims the next range.
+  package var claimAhead: Duration = .milliseconds(250)
   /// Between stored states from which a training job resumes.
   package var snapshotEvery: Duration = .seconds(15)
   /// A training job without progress for longer is taken back.
@@ -18,6 +22,13 @@ package struct FleetTimings: Sendable, Hashable {
   package var term: Duration = .seconds(10)
 
   package init() {}
+
+  /// How long a worker stays with a run before it looks again which one is next: long enough that loading a checkpoint
+  /// does not count.
+  package var turn: Duration { leaseTarget * 5 }
+
+  /// The longest that a dead worker can go unnoticed.
+  package var longestSilence: Duration { deadAfter + rescueEvery }
 
   /// A lease's time limit: four times what it should take, at least a minute. It catches hung devices, not slow ones.
   package func leaseDeadline(units: Int, secondsPerUnit: Double) -> Duration {
@@ -91,6 +102,19 @@ package struct Standing: Sendable {
     if silence >= timings.deadAfter - timings.deadAfter / 10 { return .lost }
     return silence >= timings.beatEvery ? .beatDue : .good
   }
+}
+
+/// A worker's watch over one lease: the database ends it at a deadline set when the last renewal arrived there, so the
+/// worker begins nothing more of it a tenth of that time earlier, counted from *sending* the renewal.
+package struct LeaseWatch: Sendable, Hashable {
+  private let stopsAt: Duration
+
+  /// - Parameters:
+  ///   - renewedAt: when the claim or the last renewal was sent.
+  ///   - holdsFor: the time limit it asked for.
+  package init(renewedAt: Duration, holdsFor: Duration) { stopsAt = renewedAt + holdsFor - holdsFor / 10 }
+
+  package func isHeld(at now: Duration) -> Bool { now < stopsAt }
 }
 
 extension Duration {

@@ -8,7 +8,7 @@ extension RunSpec {
   /// Every key of a kind with its default; `null` where a default would be a guess.
   static func template(_ kind: Kind) throws -> SettingTemplate {
     var map: [String: SettingValue] = [
-      "kind": .string(kind.rawValue), "name": .null, "seed": .null, "priority": .int(0),
+      "kind": .string(kind.rawValue), "name": .null, "seed": .null, "priority": .int(0), "weight": .int(100),
       "dataset": .map([
         "name": .null, "split": .string(kind == .certify ? "heldout" : "train"), "every": .int(1), "offset": .int(0),
         "limit": .null, "indices": .null,
@@ -72,6 +72,7 @@ extension RunSpec {
     }
     seed = Int64(reader.int("seed", in: 0...Int.max))
     priority = reader.int("priority", in: -1_000_000...1_000_000)
+    weight = reader.int("weight", in: 1...1_000_000)
     dataset = DatasetSelection(
       name: reader.text("dataset.name"), split: reader.text("dataset.split"),
       every: reader.int("dataset.every", in: 1...Int.max), offset: reader.int("dataset.offset", in: 0...Int.max),
@@ -114,6 +115,7 @@ extension RunSpec {
       value.set(["name"], to: .string(name))
       value.set(["seed"], to: .int(seed))
       value.set(["priority"], to: .int(Int64(priority)))
+      value.set(["weight"], to: .int(Int64(weight)))
       value.set(["dataset"], to: try SettingValue(encoding: dataset))
       if let checkpoint { value.set(["checkpoint"], to: .string(checkpoint)) }
       switch work {

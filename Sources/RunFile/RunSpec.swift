@@ -16,6 +16,8 @@ package struct RunSpec: Sendable, Hashable {
   package var seed: Int64
   /// Higher is served first.
   package var priority: Int
+  /// Share of the workers' time among runs of equal priority.
+  package var weight: Int
   package var dataset: DatasetSelection
   /// Name, digest or digest prefix of a checkpoint, or the name of a run that will make it. Nil for `pretrain`.
   package var checkpoint: String?

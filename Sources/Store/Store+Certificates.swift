@@ -1,6 +1,6 @@
 package import Database
 
-/// An item whose every vote is in, with the protocol its certificate depends on.
+/// An item that nobody works on any more, with the protocol its certificate depends on.
 package struct CompleteItem: Sendable {
   package let id: Int64
   package let runID: Int64
@@ -13,6 +13,8 @@ package struct CompleteItem: Sendable {
   package let n: Int
   package let alpha: Double
   package let slack: Double
+  /// Every unit has votes; otherwise some got lost, and `healItems` puts them back.
+  package let isComplete: Bool
   /// Draws whose votes are stored, by phase. Anything but n0 and n means that something tampered with the votes.
   package let drawn: (selection: Int, estimation: Int)
 
@@ -27,6 +29,7 @@ package struct CompleteItem: Sendable {
     n = Int(try row.int("n"))
     alpha = try row.double("alpha")
     slack = try row.double("slack")
+    isComplete = try row.bool("complete")
     drawn = (Int(try row.int("selection")), Int(try row.int("estimation")))
   }
 }
@@ -101,9 +104,14 @@ package struct ResultRow: Sendable {
 
 // What the aggregator does, and what reports read.
 extension Store {
-  /// Items whose every unit has votes and that have no certificate yet.
+  /// Items without a certificate that nobody works on any more: their every unit has votes, or got lost.
   package func completeItems(limit: Int) async throws -> [CompleteItem] {
     try await connection.rows(PackageResources.complete_items_sql, [.int(limit)]).map { try CompleteItem($0) }
+  }
+
+  /// Puts the units of these items that have neither votes nor holder back into the queue. Returns the number of gaps.
+  package func healItems(_ ids: [Int64]) async throws -> Int {
+    Int(try await connection.rows(PackageResources.heal_items_sql, [.bigints(ids)])[0].int("gaps"))
   }
 
   /// Votes by class of one phase (0 selection, 1 estimation) of the given items.

@@ -99,7 +99,8 @@ extension Store {
       let orphans = try connection.rows(PackageResources.orphaned_leases_sql).map { try $0.int("lease_id") }
       if !orphans.isEmpty {
         rescue.leases = orphans.count
-        rescue.gaps = try connection.rows(PackageResources.return_leases_sql, [.bigints(orphans)]).count
+        rescue.gaps = Int(
+          try connection.rows(PackageResources.return_leases_sql, [.bigints(orphans)])[0].int("gaps"))
         try connection.event("leases_rescued", "\(orphans.count) leases ended, \(rescue.gaps) ranges put back")
       }
       for row in try connection.rows(PackageResources.requeue_orphaned_jobs_sql) {

@@ -17,16 +17,22 @@ package enum BeatAnswer: Sendable, Hashable {
   case lost
 }
 
-/// A run with something to claim.
+/// A running run with something to do.
 package struct ReadyRun: Sendable {
   package let id: Int64
   package let kind: String
   package let name: String
   package let spec: String
   package let seed: Int64
+  /// Higher is served first.
+  package let priority: Int
+  /// Share of the workers' time among runs of equal priority.
+  package let weight: Int
   package let datasetDigest: String
   package let checkpointDigest: String?
   package let numericsIDs: [String]
+  /// Something of it can be claimed; otherwise there are only leases, parts of which a worker without other work may take.
+  package let isReady: Bool
 
   init(_ row: Row) throws {
     id = try row.int("run_id")
@@ -34,6 +40,9 @@ package struct ReadyRun: Sendable {
     name = try row.text("name")
     spec = try row.text("spec")
     seed = try row.int("seed")
+    priority = Int(try row.int("priority"))
+    weight = Int(try row.int("weight"))
+    isReady = try row.bool("ready")
     datasetDigest = try row.text("dataset_digest")
     checkpointDigest = try row.textOrNil("checkpoint_digest")
     numericsIDs = try row.texts("numerics_ids")
@@ -55,6 +64,14 @@ package struct Lease: Sendable, Hashable {
     self.units = units
     self.imageIndex = imageIndex
     self.sigma = sigma
+  }
+
+  init(_ row: Row) throws {
+    id = try row.int("lease_id")
+    itemID = try row.int("item_id")
+    units = Int(try row.int("lo"))..<Int(try row.int("hi"))
+    imageIndex = Int(try row.int("image_index"))
+    sigma = try row.text("sigma")
   }
 }
 
@@ -81,10 +98,46 @@ package struct PostOutcome: Sendable, Hashable {
   package var duplicates = 0
   /// Chunks that were already there and differ: an alarm.
   package var disagreements = 0
+  /// What became of the lease; nil when it had already ended.
+  package var lease: LeaseReply?
   /// The lease was still held when the post arrived.
-  package var leaseHeld = false
+  package var leaseHeld: Bool { lease != nil }
 
   package init() {}
+}
+
+/// What the database says of a lease when its holder posts.
+package struct LeaseReply: Sendable, Hashable {
+  /// One past its last unit: less than was claimed when somebody took the rest over.
+  package let upperBound: Int
+  /// Nobody wants its votes any more: the item has ended, or another holder of the same units was first.
+  package let isOver: Bool
+  /// The run stopped or was paused, or a more urgent one waits: finish the chunk in hand and hand back the rest.
+  package let endsTurn: Bool
+  /// The run's weight now.
+  package let weight: Int
+
+  init(_ row: Row) throws {
+    upperBound = Int(try row.int("hi"))
+    isOver = try row.bool("over")
+    endsTurn = try row.bool("ends_turn")
+    weight = Int(try row.int("weight"))
+  }
+}
+
+/// Which more urgent runs should end a worker's turn.
+package struct Urgency: Sendable, Hashable {
+  /// Kinds of runs the worker takes.
+  package var kinds: Set<String>
+  /// Runs that gave this worker nothing, or that it cannot compute.
+  package var passedOver: [Int64]
+
+  package init(kinds: Set<String> = [], passedOver: [Int64] = []) {
+    self.kinds = kinds
+    self.passedOver = passedOver
+  }
+
+  var parameters: [Parameter] { [.texts(kinds.sorted()), .bigints(passedOver)] }
 }
 
 // What a worker does with the queue.
@@ -117,7 +170,8 @@ extension Store {
     _ = try await connection.rows(PackageResources.leave_sql, [.int(worker.id), .int(worker.epoch)])
   }
 
-  /// Runs with something to claim, the most urgent first.
+  /// Runs with something to claim, and those of whose leases a worker without other work may take a part; the most urgent
+  /// first.
   package func readyRuns() async throws -> [ReadyRun] {
     try await connection.rows(PackageResources.next_work_sql).map { try ReadyRun($0) }
   }
@@ -135,32 +189,35 @@ extension Store {
 
   /// Leases up to `units` units of one item; nil when there is nothing to claim.
   ///
-  /// - Parameter floor: items below this number are not looked at. Keep the number of the last claimed item, and start
-  ///   again from 0 now and then: returned units are found whatever the floor.
+  /// - Parameters:
+  ///   - floor: items below this number are not looked at. Keep the number of the last claimed item, and start
+  ///     again from 0 now and then: returned units are found whatever the floor.
+  ///   - samplesPerSecond: this worker's speed, so that it gets less when little is left; nil for just `units`.
   package func claim(
-    run: Int64, worker: WorkerIdentity, numericsID: String, units: Int, deadlineSeconds: Double, floor: Int64
+    run: Int64, worker: WorkerIdentity, numericsID: String, units: Int, deadlineSeconds: Double, floor: Int64,
+    samplesPerSecond: Double? = nil
   ) async throws -> Lease? {
     try await connection.rows(
       PackageResources.claim_range_sql,
       [
         .int(run), .int(worker.id), .int(worker.epoch), .text(numericsID), .int(units), .double(deadlineSeconds),
-        .int(floor),
+        .int(floor), .optional(samplesPerSecond.map { .double($0) }),
       ]
-    ).first.map {
-      Lease(
-        id: try $0.int("lease_id"), itemID: try $0.int("item_id"),
-        units: Int(try $0.int("lo"))..<Int(try $0.int("hi")), imageIndex: Int(try $0.int("image_index")),
-        sigma: try $0.text("sigma"))
-    }
+    ).first.map { try Lease($0) }
   }
 
   /// Stores votes and moves the lease on, in one transaction and one round trip.
   ///
   /// Counts are stored whether or not the lease is still held; a chunk that is already there is a no-op if equal and a
   /// recorded disagreement if not.
-  /// - Parameter finishes: the lease's last post, which ends it; otherwise its deadline moves on.
+  /// - Parameters:
+  ///   - finishes: the lease's last post, which ends it; otherwise its deadline moves on.
+  ///   - next: every unit of the lease before this one has been posted, with these chunks; nil to claim nothing of the
+  ///     kind, or for all of them when it finishes.
+  ///   - urgency: what should end the worker's turn.
   package func post(
-    _ chunks: [ChunkPost], lease: Lease, worker: WorkerIdentity, finishes: Bool, deadlineSeconds: Double
+    _ chunks: [ChunkPost], lease: Lease, worker: WorkerIdentity, finishes: Bool, deadlineSeconds: Double,
+    next: Int? = nil, urgency: Urgency = Urgency()
   ) async throws -> PostOutcome {
     var statements: [(sql: String, parameters: [Parameter])] = []
     for post in chunks {
@@ -178,10 +235,12 @@ extension Store {
           key + [.ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id)]))
     }
     let holder: [Parameter] = [.int(lease.id), .int(worker.id), .int(worker.epoch)]
+    let posted = next ?? (finishes ? lease.units.upperBound : lease.units.lowerBound)
     statements.append(
       finishes
-        ? statement(PackageResources.finish_lease_sql, holder)
-        : statement(PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds)]))
+        ? statement(PackageResources.finish_lease_sql, holder + [.int(posted)] + urgency.parameters)
+        : statement(
+          PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds), .int(posted)] + urgency.parameters))
     // Without BEGIN and COMMIT of their own: a process frozen between round trips would keep its locks.
     let results = try await connection.pipeline(statements)
     var outcome = PostOutcome()
@@ -195,14 +254,37 @@ extension Store {
         outcome.duplicates += 1
       }
     }
-    outcome.leaseHeld = results.last.map { !$0.isEmpty } ?? false
+    outcome.lease = try results.last?.first.map { try LeaseReply($0) }
     return outcome
   }
 
   /// Ends leases and puts their units without votes back. Returns the number of gaps.
   @discardableResult
   package func returnLeases(_ ids: [Int64]) async throws -> Int {
-    try await connection.rows(PackageResources.return_leases_sql, [.bigints(ids)]).count
+    if ids.isEmpty { return 0 }
+    return Int(try await connection.rows(PackageResources.return_leases_sql, [.bigints(ids)])[0].int("gaps"))
+  }
+
+  /// Keeps the units of a lease before `unit` and gives back the rest at once.
+  ///
+  /// - Returns: one past the last unit that is kept; nil when nothing changed.
+  package func trim(_ lease: Lease, worker: WorkerIdentity, before unit: Int) async throws -> Int? {
+    try await connection.rows(
+      PackageResources.trim_lease_sql, [.int(lease.id), .int(worker.id), .int(worker.epoch), .int(unit)]
+    ).first.map { Int(try $0.int("hi")) }
+  }
+
+  /// Leases of a worker's present registration, by the database's account: more than it knows of when the answer to a claim
+  /// was lost.
+  package func leases(heldBy worker: WorkerIdentity) async throws -> [Int64] {
+    try await connection.rows(PackageResources.held_leases_sql, [.int(worker.id), .int(worker.epoch)])
+      .map { try $0.int("lease_id") }
+  }
+
+  /// Drops returned ranges of an item whose votes came late after all. Returns how many.
+  @discardableResult
+  package func dropVotedGaps(ofItem id: Int64) async throws -> Int {
+    try await connection.rows(PackageResources.drop_voted_gaps_sql, [.int(id)]).count
   }
 
   /// Compares this worker's canary with what is recorded for the checkpoint; false when it differs.

@@ -9,6 +9,8 @@ package struct NewRun: Sendable {
   package var spec: String
   package var seed: Int64
   package var priority: Int
+  /// Share of the workers' time among runs of equal priority.
+  package var weight: Int
   package var datasetDigest: String
   package var checkpointDigest: String?
   package var dependsOn: Int64?
@@ -21,9 +23,10 @@ package struct NewRun: Sendable {
   package init(
     kind: String, name: String, spec: String, seed: Int64, priority: Int, datasetDigest: String,
     checkpointDigest: String?, dependsOn: Int64?, imageIndices: [Int32]?, numericsIDs: [String], software: String,
-    certification: CertificationProtocol?
+    certification: CertificationProtocol?, weight: Int = 100
   ) {
     self.kind = kind
+    self.weight = weight
     self.name = name
     self.spec = spec
     self.seed = seed
@@ -214,7 +217,7 @@ extension Connection {
         .text(run.kind), .text(run.name), .json(run.spec), .int(run.seed), .int(run.priority),
         .text(run.datasetDigest), .optional(run.checkpointDigest.map { .text($0) }),
         .optional(run.dependsOn.map { .int($0) }), .optional(run.imageIndices.map { .ints($0) }),
-        .texts(run.numericsIDs), .text(run.software),
+        .texts(run.numericsIDs), .text(run.software), .int(run.weight),
       ])[0].int("run_id")
     guard let rules = run.certification else { return id }
     _ = try rows(

@@ -9,6 +9,8 @@ final class Registration: Sendable {
     var identity: WorkerIdentity?
     var standing: Standing?
     var samplesPerSecond: Double?
+    /// The fleet shares out what is left of a run by speed, so a first measurement does not wait for the next heartbeat.
+    var speedIsNews = false
     var isDraining = false
   }
 
@@ -38,6 +40,7 @@ final class Registration: Sendable {
     state.withLock {
       $0.identity = identity
       $0.standing = Standing(timings: settings.timings, registeredAt: sentAt)
+      $0.speedIsNews = $0.samplesPerSecond != nil
     }
     logger.info("worker registered", metadata: ["worker_id": "\(identity.id)", "epoch": "\(identity.epoch)"])
     return identity
@@ -62,12 +65,17 @@ final class Registration: Sendable {
   /// Somebody asked this worker to drain, through the database.
   var isDraining: Bool { state.withLock { $0.isDraining } }
 
-  func note(samplesPerSecond: Double?) { state.withLock { $0.samplesPerSecond = samplesPerSecond } }
+  func note(samplesPerSecond: Double?) {
+    state.withLock {
+      if $0.samplesPerSecond == nil { $0.speedIsNews = samplesPerSecond != nil }
+      $0.samplesPerSecond = samplesPerSecond
+    }
+  }
 
   /// Beats until cancelled.
   func beat() async {
     while !Task.isCancelled {
-      let due = state.withLock { $0.standing?.verdict(at: Self.now) == .beatDue }
+      let due = state.withLock { $0.speedIsNews || $0.standing?.verdict(at: Self.now) == .beatDue }
       if due, let identity = current {
         let sentAt = Self.now
         do {
@@ -80,6 +88,7 @@ final class Registration: Sendable {
               state.standing = nil
             } else {
               state.standing?.renewed(sentAt: sentAt)
+              state.speedIsNews = false
             }
             if answer == .drain { state.isDraining = true }
           }

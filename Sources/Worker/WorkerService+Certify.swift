@@ -6,39 +6,52 @@ internal import Store
 internal import Telemetry
 
 extension WorkerService {
-  /// Works on a certification run until it has nothing more to claim, or for about five leases' time.
+  /// Works on a certification run until it has nothing more to claim, its turn is over, or something more urgent waits.
   ///
-  /// - Parameter task: what an earlier call made ready, with the speed it measured; kept for the next.
+  /// - Parameters:
+  ///   - task: what an earlier call made ready, with the speed it measured; kept for the next.
+  ///   - urgency: what should end the turn before its time.
   /// - Returns: whether anything was claimed.
   /// - Throws: `Refusal` when this worker cannot compute the run.
-  func certify(_ run: ReadyRun, task known: inout CertifyTask?, as identity: WorkerIdentity) async throws -> Bool {
+  func certify(
+    _ run: ReadyRun, task known: inout CertifyTask?, urgency: Urgency, as identity: WorkerIdentity
+  ) async throws -> Bool {
     var task: CertifyTask
     if let known, known.identity == identity { task = known } else { task = try await open(run, as: identity) }
+    task.run = run
     defer { known = task }
-    let patience = ContinuousClock.now.advanced(by: settings.timings.leaseTarget * 5)
+    let turn = Turn(store: store, identity: identity, weight: run.weight, urgency: urgency, logger: logger)
+    let patience = ContinuousClock.now.advanced(by: settings.timings.turn)
+    // A drain is seen while a chunk is being computed, too: what is not started does not wait for it.
+    let watch = Task {
+      while !Task.isCancelled && !isStopping { try? await Task.sleep(for: .milliseconds(50)) }
+      if !Task.isCancelled { turn.release() }
+    }
+    defer { watch.cancel() }
     var posts = Posts()
-    // Leases that may still be held: the one whose last votes are on their way, the present one, the one claimed ahead.
-    var leases: [Int64] = []
+    var worked = false
     do {
-      var next = try await claim(task, floor: 0, as: identity)
+      var next = try await claim(&task, in: turn)
       while let lease = next {
-        leases = leases.suffix(2) + [lease.id]
-        next = try await compute(lease, of: &task, as: identity, posts: &posts) { task in
+        worked = true
+        next = try await compute(lease, of: &task, in: turn, posts: &posts) { task in
           guard ContinuousClock.now < patience else { return nil }
-          return try await claim(task, floor: lease.itemID, as: identity)
+          return try await claim(&task, in: turn)
         }
       }
       try await posts.settle()
+      await turn.settleRelease()
     } catch {
       // Whatever went wrong, nothing stays held: all that has no votes goes back.
       try? await posts.settle()
-      if registration.isHeld(identity) { _ = try? await store.returnLeases(leases) }
+      await turn.settleRelease()
+      if registration.isHeld(identity) { _ = try? await store.returnLeases(turn.held) }
       sumUp(task)
       if error is ComputeError { throw Refusal(description: "\(error)", fault: .run) }
       throw error
     }
-    if isStopping || !registration.isHeld(identity) || ContinuousClock.now < patience { sumUp(task) }
-    return !leases.isEmpty
+    if turn.isEnding || !registration.isHeld(identity) || ContinuousClock.now < patience { sumUp(task) }
+    return worked
   }
 
   /// Says where the time went, once work on a run ends for now.
@@ -56,7 +69,7 @@ extension WorkerService {
 
   /// A run made ready for claiming.
   struct CertifyTask: Sendable {
-    let run: ReadyRun
+    var run: ReadyRun
     /// The registration under which canary and pinning were settled.
     let identity: WorkerIdentity
     let checkpointDigest: String
@@ -66,6 +79,7 @@ extension WorkerService {
     let levels: [String: CertificationProtocol.Level]
     let time = WorkTime()
     var sizer = LeaseSizer()
+    var floor = ClaimFloor(at: WorkerService.now)
   }
 
   private func open(_ run: ReadyRun, as identity: WorkerIdentity) async throws -> CertifyTask {
@@ -109,18 +123,35 @@ extension WorkerService {
       levels: Dictionary(uniqueKeysWithValues: rules.levels.map { ($0.sigma, $0) }))
   }
 
-  private func claim(
-    _ task: CertifyTask, floor: Int64, as identity: WorkerIdentity
-  ) async throws -> Lease? {
-    guard !isStopping, registration.isHeld(identity) else { return nil }
-    let chunkSamples = task.units.chunkSamples
+  /// Time on a steady clock.
+  static var now: Duration { ContinuousClock.now - clockOrigin }
+  private static let clockOrigin = ContinuousClock.now
+
+  /// Claims the next range of the turn's run, from the floor and, where that gives nothing, from the first item.
+  private func claim(_ task: inout CertifyTask, in turn: Turn) async throws -> Lease? {
+    let floor = task.floor.value(at: Self.now, priority: task.run.priority)
+    if let lease = try await claim(task, floor: floor, in: turn) {
+      task.floor.found(lease.itemID)
+      return lease
+    }
+    task.floor.reset(at: Self.now)
+    guard floor > 0, let lease = try await claim(task, floor: 0, in: turn) else { return nil }
+    task.floor.found(lease.itemID)
+    return lease
+  }
+
+  private func claim(_ task: CertifyTask, floor: Int64, in turn: Turn) async throws -> Lease? {
+    guard !isStopping, !turn.isEnding, registration.isHeld(turn.identity) else { return nil }
     let units =
-      settings.leaseUnits ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: chunkSamples)
+      settings.leaseUnits
+      ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: task.units.chunkSamples)
     let sentAt = ContinuousClock.now
     let lease = try await store.claim(
-      run: task.run.id, worker: identity, numericsID: task.numericsID, units: units,
-      deadlineSeconds: deadline(units: units, task: task), floor: floor)
-    if lease != nil {
+      run: task.run.id, worker: turn.identity, numericsID: task.numericsID, units: units,
+      deadlineSeconds: deadline(units: units, task: task), floor: floor,
+      samplesPerSecond: settings.leaseUnits == nil ? task.sizer.samplesPerSecond : nil)
+    if let lease {
+      turn.claimed(lease)
       metrics.leases.increment()
       task.time.claimed(sentAt: sentAt)
     }
@@ -134,72 +165,92 @@ extension WorkerService {
   }
 
   /// Computes a lease chunk by chunk. Votes are posted about once a second and at the end while the next chunk is computed,
-  /// be it of the next lease, which is claimed while the last chunk is: the device does not wait for the database.
+  /// be it of the next lease, which is claimed shortly before the last chunk is done: the device does not wait for the
+  /// database, and nothing is held long before it is needed.
   ///
   /// - Parameters:
   ///   - posts: takes the posts; the lease's last one may still be on its way on return.
   ///   - claimNext: claims the lease to follow, with the speed measured so far.
   /// - Returns: that lease.
   private func compute(
-    _ lease: Lease, of task: inout CertifyTask, as identity: WorkerIdentity, posts: inout Posts,
-    claimNext: @escaping @Sendable (CertifyTask) async throws -> Lease?
+    _ lease: Lease, of task: inout CertifyTask, in turn: Turn, posts: inout Posts,
+    claimNext: @escaping @Sendable (inout CertifyTask) async throws -> Lease?
   ) async throws -> Lease? {
     guard let level = task.levels[lease.sigma] else {
       throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)", fault: .run)
     }
+    turn.begin(lease)
+    var watch = LeaseWatch(
+      renewedAt: Self.now, holdsFor: .seconds(deadline(units: lease.units.count, task: task)))
     var finished: [ChunkPost] = []
-    var claiming: Task<Lease?, any Error>?
+    var ahead: Ahead?
     var postedAt = ContinuousClock.now
+    var unit = lease.units.lowerBound
     do {
-      for unit in lease.units {
-        guard !isStopping, registration.isHeld(identity) else { break }
-        if unit == lease.units.upperBound - 1 {
-          claiming = Task { [task] in try await claimNext(task) }
+      while registration.isHeld(turn.identity), watch.isHeld(at: Self.now), turn.take(unit) {
+        if ahead == nil, unit + 1 >= turn.upperBound {
+          let seconds = task.sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
+          let pause = task.sizer.samplesPerSecond == nil ? .zero : .seconds(seconds) - settings.timings.claimAhead
+          ahead = Ahead(after: pause, task: task, claimNext)
         }
         let post = try await engine.votes(
           ChunkWork(
             itemID: lease.itemID, checkpointDigest: task.checkpointDigest, datasetDigest: task.run.datasetDigest,
             imageIndex: lease.imageIndex, seed: task.run.seed, level: level,
             chunk: task.units.chunk(ofUnit: unit)))
+        unit += 1
         finished.append(post)
         task.sizer.record(samples: post.chunk.samples.count, seconds: post.computeMilliseconds / 1000)
+        registration.note(samplesPerSecond: task.sizer.samplesPerSecond)
         metrics.record(post)
-        if unit + 1 < lease.units.upperBound, ContinuousClock.now - postedAt >= .seconds(1) {
-          let left = deadline(units: lease.units.upperBound - unit - 1, task: task)
-          try await posts.send { [finished, time = task.time] in
-            try await self.post(finished, lease, as: identity, finishes: false, deadlineSeconds: left, time: time)
+        if unit < turn.upperBound, ContinuousClock.now - postedAt >= settings.timings.postEvery {
+          let left = deadline(units: turn.upperBound - unit, task: task)
+          watch = LeaseWatch(renewedAt: Self.now, holdsFor: .seconds(left))
+          try await posts.send { [finished, unit, time = task.time] in
+            try await self.post(
+              finished, lease, in: turn, finishes: false, next: unit, deadlineSeconds: left, time: time)
           }
           finished = []
           postedAt = .now
         }
       }
-      registration.note(samplesPerSecond: task.sizer.samplesPerSecond)
-      let isComplete = finished.last?.chunk == task.units.chunk(ofUnit: lease.units.upperBound - 1)
-      try await posts.send { [finished, time = task.time] in
-        try await self.post(finished, lease, as: identity, finishes: isComplete, deadlineSeconds: 60, time: time)
+      ahead?.claimNow()
+      // What is handed back is settled before the lease is: its end must not cover units that were not computed.
+      await turn.settleRelease()
+      let isComplete = unit >= turn.upperBound
+      if isComplete { turn.finishes(lease) }
+      try await posts.send { [finished, unit, time = task.time] in
+        try await self.post(
+          finished, lease, in: turn, finishes: isComplete, next: unit, deadlineSeconds: 60, time: time)
       }
       if !isComplete {
         try await posts.settle()
-        if registration.isHeld(identity) { try await store.returnLeases([lease.id]) }
+        if registration.isHeld(turn.identity) { try await store.returnLeases([lease.id]) }
+        turn.ended(lease.id)
       }
-      return try await claiming?.value
+      // Where the rest was taken over meanwhile nothing was claimed ahead.
+      let (next, floor) = try await (ahead ?? Ahead(after: .zero, task: task, claimNext)).value
+      task.floor = floor
+      return next
     } catch {
-      // The caller hands back this lease; the one claimed ahead is not yet known to it.
-      if let ahead = try? await claiming?.value, registration.isHeld(identity) {
-        _ = try? await store.returnLeases([ahead.id])
-      }
+      // The caller hands back everything, the lease claimed ahead too.
+      ahead?.claimNow()
+      _ = try? await ahead?.value
       throw error
     }
   }
 
   private func post(
-    _ chunks: [ChunkPost], _ lease: Lease, as identity: WorkerIdentity, finishes: Bool, deadlineSeconds: Double,
+    _ chunks: [ChunkPost], _ lease: Lease, in turn: Turn, finishes: Bool, next: Int, deadlineSeconds: Double,
     time: WorkTime
   ) async throws {
     let outcome = try await store.post(
-      chunks, lease: lease, worker: identity, finishes: finishes, deadlineSeconds: deadlineSeconds)
+      chunks, lease: lease, worker: turn.identity, finishes: finishes, deadlineSeconds: deadlineSeconds, next: next,
+      urgency: turn.urgency)
     metrics.spanSeconds.increment(by: time.posted(chunks))
     metrics.record(outcome)
+    turn.heard(outcome.lease, of: lease)
+    if finishes || !outcome.leaseHeld { turn.ended(lease.id) }
     if outcome.disagreements > 0 {
       logger.critical(
         "votes differ from those stored: the item is held",
@@ -208,6 +259,31 @@ extension WorkerService {
     if !outcome.leaseHeld {
       logger.notice(
         "a lease had already ended; its votes are stored all the same", metadata: ["lease_id": "\(lease.id)"])
+      if outcome.stored > 0 { try await store.dropVotedGaps(ofItem: lease.itemID) }
     }
+  }
+
+  /// The lease to follow, claimed after a pause or as soon as somebody cannot wait.
+  private struct Ahead {
+    private let pause: Task<Void, Never>
+    private let claim: Task<(Lease?, ClaimFloor), any Error>
+
+    init(
+      after pause: Duration, task: CertifyTask,
+      _ claimNext: @escaping @Sendable (inout CertifyTask) async throws -> Lease?
+    ) {
+      let waiting = Task<Void, Never> { if pause > .zero { try? await Task.sleep(for: pause) } }
+      self.pause = waiting
+      claim = Task {
+        await waiting.value
+        var task = task
+        let lease = try await claimNext(&task)
+        return (lease, task.floor)
+      }
+    }
+
+    func claimNow() { pause.cancel() }
+
+    var value: (Lease?, ClaimFloor) { get async throws { try await claim.value } }
   }
 }

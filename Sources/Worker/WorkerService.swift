@@ -54,16 +54,27 @@ package struct WorkerService: Service {
     var failed: [Int64: LeftWork] = [:]
     var refusals = Refusals()
     var tasks: [Int64: CertifyTask] = [:]
+    var share = FairShare(turn: settings.timings.turn)
+    var random = SystemRandomNumberGenerator()
     while !isStopping {
       do {
         let identity = try await registration.identity()
+        // Nothing is held between turns: what the database says is held was claimed without our hearing of it.
+        try await store.returnLeases(store.leases(heldBy: identity))
         var worked = false
-        let ready = try await store.readyRuns()
+        let ready = try await store.readyRuns().filter { $0.isReady }
         tasks = tasks.filter { id, _ in ready.contains { $0.id == id } }
-        for run in ready where settings.kinds.contains(run.kind) && !refusals.holds(run.id) {
+        var passedOver = ready.map(\.id).filter(refusals.holds)
+        let mine = ready.filter { settings.kinds.contains($0.kind) && !passedOver.contains($0.id) }
+        let order = share.order(
+          mine.map { FairShare.Candidate(id: $0.id, priority: $0.priority, weight: $0.weight) }, using: &random)
+        for run in order.compactMap({ id in mine.first { $0.id == id } }) {
+          let begunAt = ContinuousClock.now
           do {
             if run.kind == "certify" {
-              worked = try await certify(run, task: &tasks[run.id], as: identity)
+              worked = try await certify(
+                run, task: &tasks[run.id], urgency: Urgency(kinds: settings.kinds, passedOver: passedOver),
+                as: identity)
             } else {
               let attempt = try await train(run, as: identity)
               worked = attempt != .notClaimed
@@ -78,13 +89,18 @@ package struct WorkerService: Service {
             logger.error("run refused by this worker", metadata: ["run_id": "\(run.id)", "reason": "\(refusal)"])
             try await store.recordEvent("run_refused", run: run.id, worker: identity.id, "\(settings.name): \(refusal)")
           }
-          if worked { break }  // look again: something more urgent may have come
+          if worked {
+            share.spent(ContinuousClock.now - begunAt, on: run.id)
+            break  // look again: whose turn it is, and whether something more urgent came
+          }
+          passedOver.append(run.id)
         }
         if !worked {
           if settings.stopsWhenIdle, try await !store.workToCome(kinds: settings.kinds) {
             return refusals.first(of: ready) ?? failed.values.first
           }
           await waitForWork()
+          for id in tasks.keys { tasks[id]?.floor.reset(at: Self.now) }
         }
       } catch {
         guard !isStopping else { return nil }

@@ -30,17 +30,32 @@ struct Fixture {
         })
       try await store.insertCheckpoint(
         digest: checkpointDigest, name: "net", kind: "classifier", configuration: "{}", runID: nil, source: "a test")
-      let run = try await store.insertRun(
-        NewRun(
-          kind: "certify", name: "probe", spec: "{}", seed: 7, priority: 0, datasetDigest: datasetDigest,
-          checkpointDigest: checkpointDigest, dependsOn: nil, imageIndices: (0..<Int32(images)).map { $0 },
-          numericsIDs: numerics, software: "test",
-          certification: CertificationProtocol(
-            mode: "fixed", n0: 2, n: 10, alpha: 0.001, sampler: "grid", chunkSamples: 4,
-            levels: [.init(sigma: "0.25", gridM: 1, slack: 1e-12, tableDigest: String(repeating: "e", count: 64))])))
-      _ = try await store.planSubmittedRuns { _ in .items(units: units.unitCount) }
+      let run = try await insertRun(store, images: images, numerics: numerics)
       return try await body(Fixture(database: database, store: store, run: run))
     }
+  }
+
+  /// Submits and plans a certification run.
+  static func insertRun(
+    _ store: Store, name: String = "probe", images: Int, numerics: [String] = [], priority: Int = 0, weight: Int = 100
+  ) async throws -> Int64 {
+    let run = try await store.insertRun(
+      NewRun(
+        kind: "certify", name: name, spec: "{}", seed: 7, priority: priority, datasetDigest: datasetDigest,
+        checkpointDigest: checkpointDigest, dependsOn: nil, imageIndices: (0..<Int32(images)).map { $0 },
+        numericsIDs: numerics, software: "test",
+        certification: CertificationProtocol(
+          mode: "fixed", n0: 2, n: 10, alpha: 0.001, sampler: "grid", chunkSamples: 4,
+          levels: [.init(sigma: "0.25", gridM: 1, slack: 1e-12, tableDigest: String(repeating: "e", count: 64))]),
+        weight: weight))
+    _ = try await store.planSubmittedRuns { _ in .items(units: units.unitCount) }
+    return run
+  }
+
+  /// Another run over the same images.
+  func secondRun(_ name: String = "second", images: Int = 2, priority: Int = 0, weight: Int = 100) async throws -> Int64
+  {
+    try await Self.insertRun(store, name: name, images: images, priority: priority, weight: weight)
   }
 
   /// A store of another party, on a connection of its own.

@@ -1,5 +1,22 @@
 -- name: complete_items
--- Items whose every unit has votes and that have no certificate yet, with the draws that were really made.
+-- Items whose every unit was claimed, that nobody holds and none of whose units waits, with the units that have votes and
+-- the draws that were really made: all of them, or something got lost (heal_items). Duplicates hold nothing.
+WITH waiting AS MATERIALIZED (
+  SELECT i.item_id,
+         i.run_id,
+         i.label,
+         i.sigma,
+         i.numerics_id,
+         i.unit_count
+    FROM rrcm.item i
+    JOIN rrcm.run r USING (run_id)
+   WHERE i.state = 'claimed'
+     AND r.state = 'running'
+     AND NOT EXISTS (SELECT FROM rrcm.lease l WHERE l.item_id = i.item_id AND NOT l.duplicate)
+     AND NOT EXISTS (SELECT FROM rrcm.gap g WHERE g.item_id = i.item_id)
+   ORDER BY i.item_id
+   LIMIT $1
+)
 SELECT i.item_id,
        i.run_id,
        i.label,
@@ -10,10 +27,10 @@ SELECT i.item_id,
        p.n,
        p.alpha,
        s.slack,
+       drawn.units = i.unit_count AS complete,
        drawn.selection,
        drawn.estimation
-  FROM rrcm.item i
-  JOIN rrcm.run r USING (run_id)
+  FROM waiting i
   JOIN rrcm.certification p USING (run_id)
   JOIN rrcm.certification_sigma s ON s.run_id = i.run_id AND s.sigma = i.sigma
  CROSS JOIN LATERAL (
@@ -23,8 +40,4 @@ SELECT i.item_id,
      FROM rrcm.chunk_count c
     WHERE c.item_id = i.item_id
  ) AS drawn
- WHERE i.state = 'claimed'
-   AND r.state = 'running'
-   AND i.unit_count = drawn.units
  ORDER BY i.item_id
- LIMIT $1

@@ -1,7 +1,35 @@
 -- name: finish_lease
--- Gives up a lease whose every unit is posted. Somebody else's lease is never touched.
-DELETE FROM rrcm.lease
- WHERE lease_id = $1
-   AND worker_id = $2
-   AND epoch = $3
-RETURNING lease_id
+-- Ends a lease whose every unit before $4 is posted, if that is all of it; somebody else's is never touched. Where the
+-- same units were held twice the first result wins: the other lease ends too. The answer is as extend_lease's.
+WITH finished AS MATERIALIZED (
+  DELETE FROM rrcm.lease
+   WHERE lease_id = $1
+     AND worker_id = $2
+     AND epoch = $3
+     AND hi <= $4
+  RETURNING lease_id, item_id, lo, hi
+), others AS (
+  DELETE FROM rrcm.lease l
+   USING finished f
+   WHERE l.item_id = f.item_id
+     AND l.lease_id <> f.lease_id
+     AND l.lo < f.hi
+     AND l.hi > f.lo
+     AND l.hi <= f.hi
+     AND (l.duplicate OR l.lo >= f.lo)
+)
+SELECT f.hi,
+       r.weight,
+       false AS over,
+       r.state <> 'running'
+       OR r.paused_at IS NOT NULL
+       OR EXISTS (
+         SELECT
+           FROM rrcm.ready_run u
+          WHERE u.priority > r.priority
+            AND u.kind::text = ANY ($5::text[])
+            AND u.run_id <> ALL ($6::bigint[])
+       ) AS ends_turn
+  FROM finished f
+  JOIN rrcm.item i USING (item_id)
+  JOIN rrcm.run r USING (run_id)

@@ -1,19 +1,22 @@
 -- name: next_work
--- Runs that have something to claim, the most urgent first. Only what is ready is looked at; nothing is locked.
+-- Running runs, the most urgent first, with whether they have something to claim (ready) or only leases that a worker
+-- without other work may take over in part. Nothing is locked.
 SELECT r.run_id,
        r.kind::text AS kind,
        r.name,
        r.spec::text AS spec,
        r.seed,
+       r.priority,
+       r.weight,
        r.dataset_digest,
        r.checkpoint_digest,
-       r.numerics_ids
+       r.numerics_ids,
+       q.run_id IS NOT NULL AS ready
   FROM rrcm.run r
+  LEFT JOIN rrcm.ready_run q USING (run_id)
  WHERE r.state = 'running'
-   AND CASE
-         WHEN r.kind = 'certify' THEN
-           EXISTS (SELECT FROM rrcm.item i WHERE i.run_id = r.run_id AND i.state = 'open')
-           OR EXISTS (SELECT FROM rrcm.gap g WHERE g.run_id = r.run_id)
-         ELSE EXISTS (SELECT FROM rrcm.job j WHERE j.run_id = r.run_id AND j.state = 'queued')
-       END
+   AND r.finished_at IS NULL
+   AND r.paused_at IS NULL
+   AND (q.run_id IS NOT NULL
+        OR EXISTS (SELECT FROM rrcm.lease l JOIN rrcm.item i USING (item_id) WHERE i.run_id = r.run_id))
  ORDER BY r.priority DESC, r.run_id
