@@ -183,7 +183,7 @@ CREATE TABLE rrcm.item (
     CONSTRAINT item_open_while_units_are_left CHECK (((state <> 'open'::rrcm.item_state) OR (next_unit < unit_count))),
     CONSTRAINT item_units_in_range CHECK (((unit_count >= 2) AND ((next_unit >= 0) AND (next_unit <= unit_count))))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000');
 
 COMMENT ON TABLE rrcm.item IS 'One image at one sigma of a certification run';
 
@@ -227,10 +227,13 @@ CREATE TABLE rrcm.run (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     started_at timestamp with time zone,
     finished_at timestamp with time zone,
+    weight integer DEFAULT 100 NOT NULL,
+    paused_at timestamp with time zone,
     CONSTRAINT run_certify_has_images CHECK (((kind = 'certify'::rrcm.run_kind) = (image_indices IS NOT NULL))),
     CONSTRAINT run_error_when_failed CHECK (((state <> 'failed'::rrcm.run_state) OR (error IS NOT NULL))),
     CONSTRAINT run_finished_or_finished_at_null CHECK (((state = ANY (ARRAY['done'::rrcm.run_state, 'failed'::rrcm.run_state, 'cancelled'::rrcm.run_state])) = (finished_at IS NOT NULL))),
-    CONSTRAINT run_seed_not_negative CHECK ((seed >= 0))
+    CONSTRAINT run_seed_not_negative CHECK ((seed >= 0)),
+    CONSTRAINT run_weight_positive CHECK ((weight > 0))
 );
 
 COMMENT ON TABLE rrcm.run IS 'One certification or training with one resolved configuration';
@@ -247,7 +250,7 @@ COMMENT ON COLUMN rrcm.run.spec IS 'The resolved run file; submitting it again r
 
 COMMENT ON COLUMN rrcm.run.seed IS 'Seed of every random draw of the run';
 
-COMMENT ON COLUMN rrcm.run.priority IS 'Higher is served first';
+COMMENT ON COLUMN rrcm.run.priority IS 'Higher is served first; equal ones share the workers'' time by weight';
 
 COMMENT ON COLUMN rrcm.run.dataset_digest IS 'Image set it reads';
 
@@ -268,6 +271,10 @@ COMMENT ON COLUMN rrcm.run.created_at IS 'When it was submitted';
 COMMENT ON COLUMN rrcm.run.started_at IS 'When it was planned';
 
 COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
+
+COMMENT ON COLUMN rrcm.run.weight IS 'Share of the workers'' time among runs of equal priority; only ratios matter';
+
+COMMENT ON COLUMN rrcm.run.paused_at IS 'When it was paused; nothing of it is claimed until it is resumed';
 
 CREATE VIEW rrcm.certificate_result AS
  SELECT i.run_id,
@@ -797,7 +804,8 @@ CREATE TABLE rrcm.gap (
     lo integer NOT NULL,
     hi integer NOT NULL,
     CONSTRAINT gap_not_empty CHECK (((lo >= 0) AND (lo < hi)))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 
 COMMENT ON TABLE rrcm.gap IS 'Units that were claimed and handed back; claimed before anything new';
 
@@ -1000,7 +1008,8 @@ CREATE TABLE rrcm.job (
     CONSTRAINT job_done_has_checkpoint CHECK (((state = 'done'::rrcm.job_state) = (checkpoint_digest IS NOT NULL))),
     CONSTRAINT job_finished_or_finished_at_null CHECK (((state = ANY (ARRAY['done'::rrcm.job_state, 'failed'::rrcm.job_state, 'cancelled'::rrcm.job_state])) = (finished_at IS NOT NULL))),
     CONSTRAINT job_running_has_holder CHECK (((state = 'running'::rrcm.job_state) = ((worker_id IS NOT NULL) AND (deadline_at IS NOT NULL))))
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='500');
 
 COMMENT ON TABLE rrcm.job IS 'Long, fenced work of a training run';
 
@@ -1077,8 +1086,11 @@ CREATE TABLE rrcm.lease (
     epoch integer NOT NULL,
     issued_at timestamp with time zone DEFAULT now() NOT NULL,
     deadline_at timestamp with time zone NOT NULL,
+    duplicate boolean DEFAULT false NOT NULL,
+    renewed_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT lease_not_empty CHECK (((lo >= 0) AND (lo < hi)))
-);
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000');
 
 COMMENT ON TABLE rrcm.lease IS 'A range of an item''s units held by one worker until deadline_at';
 
@@ -1086,9 +1098,9 @@ COMMENT ON COLUMN rrcm.lease.lease_id IS 'Number of the lease';
 
 COMMENT ON COLUMN rrcm.lease.item_id IS 'Item';
 
-COMMENT ON COLUMN rrcm.lease.lo IS 'First unit';
+COMMENT ON COLUMN rrcm.lease.lo IS 'First unit; moves on with every post, except in a duplicate';
 
-COMMENT ON COLUMN rrcm.lease.hi IS 'One past the last unit';
+COMMENT ON COLUMN rrcm.lease.hi IS 'One past the last unit; moves down when somebody takes the rest over';
 
 COMMENT ON COLUMN rrcm.lease.worker_id IS 'Holder';
 
@@ -1097,6 +1109,10 @@ COMMENT ON COLUMN rrcm.lease.epoch IS 'The holder''s epoch';
 COMMENT ON COLUMN rrcm.lease.issued_at IS 'When it was claimed';
 
 COMMENT ON COLUMN rrcm.lease.deadline_at IS 'When it is taken back even from a worker that beats: a hung device';
+
+COMMENT ON COLUMN rrcm.lease.duplicate IS 'Its units are held by another lease too, whose holder is slower; ending it makes no gap';
+
+COMMENT ON COLUMN rrcm.lease.renewed_at IS 'When its holder last posted, or claimed it';
 
 ALTER TABLE rrcm.lease ALTER COLUMN lease_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.lease_lease_id_seq
@@ -1211,7 +1227,7 @@ CREATE TABLE rrcm.worker (
     beat_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT worker_epoch_positive CHECK ((epoch > 0))
 )
-WITH (fillfactor='50');
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 
 COMMENT ON TABLE rrcm.worker IS 'One row per worker name, with its heartbeat';
 
@@ -1275,7 +1291,7 @@ COMMENT ON COLUMN rrcm.queue_depth.name IS 'Name';
 
 COMMENT ON COLUMN rrcm.queue_depth.kind IS 'What it does';
 
-COMMENT ON COLUMN rrcm.queue_depth.priority IS 'Higher is served first; equal ones in order of submission';
+COMMENT ON COLUMN rrcm.queue_depth.priority IS 'Higher is served first; equal ones share the workers'' time by weight';
 
 COMMENT ON COLUMN rrcm.queue_depth.ready IS 'Units nobody holds';
 
@@ -1284,6 +1300,34 @@ COMMENT ON COLUMN rrcm.queue_depth.leased IS 'Units held by workers';
 COMMENT ON COLUMN rrcm.queue_depth.oldest_seconds IS 'Seconds since the run was planned';
 
 COMMENT ON COLUMN rrcm.queue_depth.stranded IS 'True when no live worker has shown to compute one of its numerics ids';
+
+CREATE VIEW rrcm.ready_run AS
+ SELECT r.run_id,
+    r.kind,
+    r.priority,
+    r.weight
+   FROM rrcm.run r
+  WHERE ((r.state = 'running'::rrcm.run_state) AND (r.finished_at IS NULL) AND (r.paused_at IS NULL) AND
+        CASE
+            WHEN (r.kind = 'certify'::rrcm.run_kind) THEN ((EXISTS ( SELECT
+               FROM rrcm.item i
+              WHERE ((i.run_id = r.run_id) AND (i.state = 'open'::rrcm.item_state)))) OR (EXISTS ( SELECT
+               FROM rrcm.gap g
+              WHERE (g.run_id = r.run_id))))
+            ELSE (EXISTS ( SELECT
+               FROM rrcm.job j
+              WHERE ((j.run_id = r.run_id) AND (j.state = 'queued'::rrcm.job_state))))
+        END);
+
+COMMENT ON VIEW rrcm.ready_run IS 'Runs that have something to claim now';
+
+COMMENT ON COLUMN rrcm.ready_run.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.ready_run.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.ready_run.priority IS 'Higher is served first';
+
+COMMENT ON COLUMN rrcm.ready_run.weight IS 'Share of the workers'' time among runs of equal priority';
 
 CREATE VIEW rrcm.report_level AS
  SELECT 'fleet'::text AS origin,
@@ -1551,7 +1595,7 @@ CREATE VIEW rrcm.run_progress AS
             WHEN (j.job_id IS NULL) THEN 'items'::text
             ELSE 'steps'::text
         END AS unit,
-    COALESCE(votes.samples, (0)::bigint) AS samples,
+    (((COALESCE(items.samples, (0)::bigint))::numeric + COALESCE(votes.samples, (0)::numeric)))::bigint AS samples,
     COALESCE(items.held, (0)::bigint) AS held,
     COALESCE(votes.disagreements, (0)::bigint) AS disagreements,
     r.numerics_ids,
@@ -1567,18 +1611,22 @@ CREATE VIEW rrcm.run_progress AS
      LEFT JOIN rrcm.job j USING (run_id))
      LEFT JOIN LATERAL ( SELECT count(*) AS total,
             count(*) FILTER (WHERE (i.state = 'certified'::rrcm.item_state)) AS finished,
-            count(*) FILTER (WHERE (i.state = 'held'::rrcm.item_state)) AS held
-           FROM rrcm.item i
+            count(*) FILTER (WHERE (i.state = 'held'::rrcm.item_state)) AS held,
+            sum((c.n0 + c.n)) AS samples
+           FROM (rrcm.item i
+             LEFT JOIN rrcm.certificate c ON (((c.item_id = i.item_id) AND (i.state = 'certified'::rrcm.item_state))))
           WHERE (i.run_id = r.run_id)
          HAVING (count(*) > 0)) items ON (true))
-     LEFT JOIN LATERAL ( SELECT sum(k.samples) AS samples,
+     LEFT JOIN LATERAL ( SELECT ( SELECT sum(drawn.samples) AS sum
+                   FROM (rrcm.item i
+                     CROSS JOIN LATERAL ( SELECT sum(k.samples) AS samples
+                           FROM rrcm.chunk_count k
+                          WHERE (k.item_id = i.item_id)) drawn)
+                  WHERE ((i.run_id = r.run_id) AND (i.state <> 'certified'::rrcm.item_state) AND (i.next_unit > 0))) AS samples,
             ( SELECT count(*) AS count
                    FROM (rrcm.disagreement d
-                     JOIN rrcm.item i_1 USING (item_id))
-                  WHERE (i_1.run_id = r.run_id)) AS disagreements
-           FROM (rrcm.chunk_count k
-             JOIN rrcm.item i USING (item_id))
-          WHERE (i.run_id = r.run_id)) votes ON (true));
+                     JOIN rrcm.item i USING (item_id))
+                  WHERE (i.run_id = r.run_id)) AS disagreements) votes ON (true));
 
 COMMENT ON VIEW rrcm.run_progress IS 'One row per run: how far it is';
 
@@ -1590,7 +1638,7 @@ COMMENT ON COLUMN rrcm.run_progress.kind IS 'What it does';
 
 COMMENT ON COLUMN rrcm.run_progress.state IS 'State of the run; failed with held items when some must not be certified';
 
-COMMENT ON COLUMN rrcm.run_progress.priority IS 'Higher is served first; equal ones in order of submission';
+COMMENT ON COLUMN rrcm.run_progress.priority IS 'Higher is served first; equal ones share the workers'' time by weight';
 
 COMMENT ON COLUMN rrcm.run_progress.done IS 'Items certified, or training steps completed';
 
@@ -1598,7 +1646,7 @@ COMMENT ON COLUMN rrcm.run_progress.total IS 'Items, or training steps, in all';
 
 COMMENT ON COLUMN rrcm.run_progress.unit IS 'What done and total count';
 
-COMMENT ON COLUMN rrcm.run_progress.samples IS 'Noise samples whose votes are stored';
+COMMENT ON COLUMN rrcm.run_progress.samples IS 'Noise samples drawn: those that its certificates rest on, and those stored for items under way';
 
 COMMENT ON COLUMN rrcm.run_progress.held IS 'Items held because votes disagree';
 
