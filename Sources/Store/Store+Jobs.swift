@@ -51,6 +51,11 @@ extension Store {
     try await fenced(PackageResources.release_job_sql, job, [])
   }
 
+  /// Hands back every job that the database has under a worker's registration: after an error it works on none.
+  package func releaseJobs(heldBy worker: WorkerIdentity) async throws {
+    _ = try await connection.rows(PackageResources.release_jobs_sql, [.int(worker.id), .int(worker.epoch)])
+  }
+
   /// Records the checkpoint a job made and ends job and run, in one transaction. False when the fence has risen: nothing
   /// was written.
   package func finishJob(

@@ -56,11 +56,16 @@ package struct WorkerService: Service {
     var tasks: [Int64: CertifyTask] = [:]
     var share = FairShare(turn: settings.timings.turn)
     var random = SystemRandomNumberGenerator()
+    var mayHoldJob = false
     while !isStopping {
       do {
         let identity = try await registration.identity()
         // Nothing is held between turns: what the database says is held was claimed without our hearing of it.
         try await store.returnLeases(store.leases(heldBy: identity))
+        if mayHoldJob {
+          try await store.releaseJobs(heldBy: identity)
+          mayHoldJob = false
+        }
         var worked = false
         let ready = try await store.readyRuns().filter { $0.isReady }
         tasks = tasks.filter { id, _ in ready.contains { $0.id == id } }
@@ -105,6 +110,8 @@ package struct WorkerService: Service {
       } catch {
         guard !isStopping else { return nil }
         logger.warning("pausing after an error", metadata: ["error": "\(error)"])
+        // A training that was given up, or a claim of one whose answer was lost.
+        mayHoldJob = true
         try? await Task.sleep(for: .seconds(Double.random(in: 0.5...1.5)))
       }
     }

@@ -48,6 +48,44 @@ import Testing
     }
   }
 
+  @Test("a trainer whose session was ended gives the job back and goes on, long before the job's deadline")
+  func endedSessions() async throws {
+    try await withFleet { fleet in
+      // Standing that outlasts the test: nobody else takes the job back.
+      let patient = ["--beat-seconds", "20", "--dead-seconds", "60"]
+      try fleet.start("coordinator", ["coordinator", "start"], timings: patient)
+      let endless = Self.yaml("cut-off").replacing("steps: 1500", with: "steps: 10000000")
+      let run = try await fleet.submit(endless, name: "cut-off")
+      try fleet.start("a", ["worker", "start", "--name", "a", "--snapshot-seconds", "0.2"], timings: patient)
+      func job(_ column: String) async throws -> Int64 {
+        try await fleet.number("SELECT coalesce(max(\(column)), 0) FROM rrcm.job WHERE run_id = \(run)")
+      }
+      try await eventually("a state is stored") { try await job("snapshot_step") > 0 }
+      // A session that ends between two calls is opened anew unnoticed: end it while it waits for a lock.
+      let blocker = fleet.database.connection()
+      try await blocker.script("BEGIN; SELECT FROM rrcm.job FOR UPDATE")
+      try await eventually("its session is ended in the middle of a write") {
+        try await fleet.store.connection.query(
+          """
+          SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = 'rrcm worker' AND wait_event_type = 'Lock'
+          """
+        ).count > 0
+      }
+      try await blocker.script("ROLLBACK")
+      try await eventually("the error is met") { fleet.log("a").contains("pausing after an error") }
+      let step = try await job("snapshot_step")
+      try await eventually("the training goes on", seconds: 15) {
+        let (lease, reached) = (try await job("run_lease"), try await job("snapshot_step"))
+        return lease > 1 && reached > step
+      }
+      #expect(try await job("attempts") == 0)
+      #expect(try await fleet.number("SELECT count(*) FROM rrcm.event WHERE kind = 'job_rescued'") == 0)
+      fleet.signal("a", SIGTERM)
+      #expect(try await fleet.waitForExit("a") == 0)
+    }
+  }
+
   @Test("a drained trainer stores its state and hands the job back at once")
   func drainedTrainers() async throws {
     try await withFleet { fleet in

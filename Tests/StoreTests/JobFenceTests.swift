@@ -102,6 +102,23 @@ import Testing
     }
   }
 
+  @Test("a worker hands back every job of its registration, and no other")
+  func releasedByHolder() async throws {
+    try await withTestDatabase { database in
+      let store = Store(database.connection())
+      try await withJob(in: store) { run, job in
+        let again = try await store.register(name: "a", host: "h", pid: 1, device: "test", software: "test")
+        try await store.releaseJobs(heldBy: again)
+        #expect(try await store.reportJob(job, step: 1, metrics: [], deadlineSeconds: 600), "an earlier epoch's")
+        #expect(try await store.rescue(deadAfterSeconds: 35).jobs == 1)
+        let mine = try #require(try await store.claimJob(run: run, worker: again, deadlineSeconds: 600))
+        try await store.releaseJobs(heldBy: again)
+        #expect(try await !store.reportJob(mine, step: 2, metrics: [], deadlineSeconds: 600))
+        #expect(try await store.claimJob(run: run, worker: again, deadlineSeconds: 600)?.runLease == mine.runLease + 1)
+      }
+    }
+  }
+
   @Test("a holder that froze in the middle of a write does not hold up the rescue of other work")
   func frozenWritersDoNotBlockRescue() async throws {
     try await withTestDatabase { database in
