@@ -56,7 +56,7 @@ import Testing
     let json = folder.path + "/report.json"
     let (status, output) = try await chaos(
       [
-        "--minutes", "0.2", "--seed", "4", "--per-minute", "75", "--small", "--rrcm", Program.path, "--json", json,
+        "--minutes", "0.15", "--seed", "6", "--per-minute", "90", "--small", "--rrcm", Program.path, "--json", json,
       ], seconds: 150)
     guard status != 77 else { throw TestFailure("the harness cannot run here: \(output)") }
     #expect(status == 0, "\(output)")

@@ -8,7 +8,7 @@ import Testing
   private static let term = 1.5
 
   private func startCoordinator(_ name: String, _ fleet: Fleet) throws {
-    try fleet.start(name, ["coordinator", "start", "--term-seconds", "\(Self.term)"])
+    try fleet.start(name, ["coordinator", "start", "--term-seconds", "\(Self.term)"], environment: Fleet.signing(name))
   }
 
   /// The one of the named parts whose process leads now.
@@ -36,6 +36,7 @@ import Testing
   @Test("two coordinators and two aggregators: one leads, the other takes over from a killed and from a frozen leader")
   func takeovers() async throws {
     try await withFleet { fleet async throws in
+      try await fleet.noteWriters("run", "item", "leadership", "worker", "gap")
       let names = ["c1", "c2"]
       for name in names { try startCoordinator(name, fleet) }
       for name in ["g1", "g2"] { try fleet.start(name, ["aggregator", "start"]) }
@@ -62,23 +63,28 @@ import Testing
       #expect(try await leader(of: names, fleet) == first)
       #expect(try await term(fleet) == firstTerm + 2)
       #expect(afterFreeze < Self.term * 2.1 + 5)
+      let before = try await fleet.written(by: second)
+      #expect(before > 0, "its writes are seen")
       fleet.signal(second, SIGCONT)
       try await eventually("the deposed one stands by") { fleet.log(second).contains("deposed; standing by") }
       #expect(try await leader(of: names, fleet) == first)
       #expect(try await term(fleet) == firstTerm + 2)
+      _ = try await plan("deposed", fleet)
+      #expect(
+        try await fleet.written(by: second) == before, "under its old term it wrote nothing, and none was given anew")
 
       // An orderly end hands over at once, and two aggregators store each certificate once.
       fleet.signal(first, SIGTERM)
       #expect(try await fleet.waitForExit(first) == 0)
       #expect(try await leader(of: names, fleet) == second)
       try fleet.startWorker("w")
-      for name in ["calm", "after-kill", "after-freeze"] {
+      for name in ["calm", "after-kill", "after-freeze", "deposed"] {
         let run = try #require(try await fleet.store.run(name))
         try await fleet.waitUntilDone(run.id)
         #expect(
           try await fleet.number("SELECT count(*) FROM rrcm.item WHERE run_id = \(run.id)") == Int64(2 * Fleet.images))
       }
-      #expect(try await fleet.number("SELECT count(*) FROM rrcm.certificate") == Int64(6 * Fleet.images))
+      #expect(try await fleet.number("SELECT count(*) FROM rrcm.certificate") == Int64(8 * Fleet.images))
       let repeated = try await fleet.number(
         "SELECT count(*) FROM (SELECT FROM rrcm.event WHERE kind = 'leader_elected' GROUP BY detail HAVING count(*) > 1) t"
       )

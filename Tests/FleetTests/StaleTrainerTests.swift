@@ -5,32 +5,16 @@ import TestSupport
 import Testing
 
 @Suite("Stale trainers", .serialized) struct StaleTrainerTests {
-  /// Notes who writes what: each trainer's sessions say its name in a setting of their own.
-  private static let watch = """
-    CREATE TABLE public.written (what text, who text, at timestamptz DEFAULT clock_timestamp());
-    CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-      INSERT INTO public.written (what, who)
-      VALUES (TG_TABLE_NAME || ' ' || TG_OP, current_setting('rrcm_test.who', true));
-      RETURN NULL;
-    END $$;
-    CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON rrcm.job FOR EACH ROW EXECUTE FUNCTION public.note();
-    CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON rrcm.metric FOR EACH ROW EXECUTE FUNCTION public.note();
-    CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON rrcm.checkpoint FOR EACH ROW EXECUTE FUNCTION public.note();
-    CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON rrcm.checkpoint_name FOR EACH ROW
-      EXECUTE FUNCTION public.note();
-    """
-
   private func start(_ name: String, _ fleet: Fleet) throws {
     try fleet.start(
       name, ["worker", "start", "--name", name, "--kinds", "pretrain", "--snapshot-seconds", "0.3"],
-      environment: ["PGOPTIONS": "-c rrcm_test.who=\(name)"])
+      environment: Fleet.signing(name))
   }
 
   @Test("a trainer frozen until another has taken its job over writes nothing more once it goes on")
   func frozenTrainers() async throws {
     try await withFleet { fleet async throws in
-      try await fleet.store.connection.script(Self.watch)
+      try await fleet.noteWriters("job", "metric", "checkpoint", "checkpoint_name")
       try fleet.startCoordinator()
       let run = try await fleet.submit(
         """
@@ -51,8 +35,7 @@ import Testing
       try await eventually("another has it", seconds: 60) { try await job("run_lease") == 2 }
       let resumed = try await job("snapshot_step")
       try await eventually("it goes on from the stored state") { try await job("snapshot_step") > resumed }
-      let written = "SELECT count(*) FROM public.written WHERE who = 'a'"
-      let before = try await fleet.number(written)
+      let before = try await fleet.written(by: "a")
       #expect(before > 0, "its writes are seen")
       fleet.signal("a", SIGCONT)
       try await eventually("it knows that it lost the job") {
@@ -61,7 +44,7 @@ import Testing
       // Time for whatever it might still send.
       let step = try await job("snapshot_step")
       try await eventually("the holder goes on") { try await job("snapshot_step") > step }
-      #expect(try await fleet.number(written) == before)
+      #expect(try await fleet.written(by: "a") == before)
       #expect(try await job("run_lease") == 2)
       #expect(try await job("attempts") == 0)
       fleet.signal("b", SIGTERM)

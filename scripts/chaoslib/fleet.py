@@ -176,7 +176,7 @@ class Fleet:
             asker = Asker(self.cluster)
             number = 0
             while not over.wait(0.3):
-                for kind, file, ahead in (("certify", self.certify, 6), ("finetune", self.tune, 1)):
+                for kind, file, ahead in (("certify", self.certify, self.size["ahead"]), ("finetune", self.tune, 1)):
                     try:
                         count = int(asker.ask(
                             f"SELECT count(*) FROM rrcm.run WHERE finished_at IS NULL AND kind = '{kind}'")[0][0])

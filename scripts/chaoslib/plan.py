@@ -55,10 +55,13 @@ def kinds(timings):
     }
 
 
-def make(seed, minutes, per_minute, timings):
-    """Faults in order of time. A target rests for a while after each of its faults, and so does the database."""
+def make(seed, minutes, per_minute, timings, only=""):
+    """Faults in order of time. A target rests for a while after each of its faults, and so does the database.
+
+    With `only`, faults of the kinds whose name contains that text.
+    """
     chance = random.Random(seed)
-    table = kinds(timings)
+    table = {kind: how for kind, how in kinds(timings).items() if only in kind}
     mean = 60.0 / per_minute
     busy = {}
     faults = []

@@ -59,7 +59,8 @@ ZEROES = {
     "runs that did not end as done": "SELECT count(*) FROM rrcm.run WHERE state <> 'done'",
     "items without a certificate": "SELECT count(*) FROM rrcm.item WHERE state <> 'certified'",
     "units without votes (lost)": """
-        SELECT coalesce(sum(i.unit_count - (SELECT count(*) FROM rrcm.chunk_count c WHERE c.item_id = i.item_id)), 0)
+        SELECT coalesce(sum(greatest(0, i.unit_count - (SELECT count(*) FROM rrcm.chunk_count c
+                                              WHERE c.item_id = i.item_id))), 0)
           FROM rrcm.item i""",
     "items whose samples are not n0 and n (double-counted or lost)": """
         SELECT count(*) FROM rrcm.item i JOIN rrcm.certification p USING (run_id)
