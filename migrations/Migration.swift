@@ -48,6 +48,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 7, name: "queue", up: text(PackageResources._007_queue_up_sql),
       down: text(PackageResources._007_queue_down_sql)),
+    Migration(
+      number: 8, name: "aggregates", up: text(PackageResources._008_aggregates_up_sql),
+      down: text(PackageResources._008_aggregates_down_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -8,6 +8,7 @@ package enum CSVReport {
   package static let columns = [
     "origin", "run", "run_id", "sigma", "n", "alpha", "r", "images", "finished", "held", "certified", "accuracy_low",
     "accuracy_high", "interval_low", "interval_high", "abstained", "wrong", "acr_low", "acr_high", "seconds_per_image",
+    "false_certificates", "certain_low",
   ]
 
   package static func text(_ runs: ReportSet) -> String {
@@ -26,6 +27,7 @@ package enum CSVReport {
         NumberText.down17(average.high),
         level.secondsPerImage.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
       ]
+      let allowance = FalseCertificates.allowance(images: accuracy.planned, alpha: level.alpha)
       for (radius, cell) in zip(runs.radii, row.cells) {
         let interval = SamplingInterval.bounds(cell.share)
         let body = [
@@ -34,7 +36,10 @@ package enum CSVReport {
           NumberText.fixed(interval.low, places: 6, towardZero: true),
           NumberText.fixed(interval.high, places: 6, towardZero: false),
         ]
-        text += (head + body + tail).joined(separator: ",") + "\n"
+        text +=
+          (head + body + tail + [
+            "\(allowance)", share(FalseCertificates.certainly(cell.share.low, allowance: allowance), of: cell.share),
+          ]).joined(separator: ",") + "\n"
       }
     }
     return text
@@ -109,6 +114,7 @@ package enum JSONReport {
       ("correct", "\(accuracy.correctRadii.count)"), ("wrong", "\(accuracy.mistakes)"),
       ("abstained", "\(accuracy.abstentions)"),
       ("acr", "[\(JSONText.number(average.low)), \(JSONText.number(average.high))]"),
+      ("false_certificates", "\(FalseCertificates.allowance(images: accuracy.planned, alpha: level.alpha))"),
       ("seconds_per_image", level.secondsPerImage.map(JSONText.number) ?? "null"),
       ("accuracy", JSONText.array(points, indent: "      ")),
       ("histogram", JSONText.array(bins, indent: "      ")),

@@ -46,6 +46,7 @@ package struct Guarantee: Sendable {
           + "alpha/\(NumberText.grouped(reading.shares)) so that the choice is paid for. Its certificate is about the classifier of "
           + "that level; a classifier that chooses its noise level by the image is not certified by this.")
     }
+    if reading?.isSimultaneous != true { paragraphs.append(Self.together(levels)) }
     switch fleet.settings.sampler {
     case .grid:
       let slack = levels.map(\.slack).max() ?? 0
@@ -69,6 +70,17 @@ package struct Guarantee: Sendable {
           + "these sigmas. Choosing among runs after seeing them voids the probability stated here.")
     }
     return paragraphs
+  }
+
+  /// What holds for all certificates of a noise level at once.
+  private static func together(_ levels: [RunReport.Level]) -> String {
+    let counts = levels.map { level in
+      "\(FalseCertificates.allowance(images: level.planned, alpha: level.alpha)) of \(NumberText.grouped(level.planned)) at "
+        + "sigma \(level.name)"
+    }
+    return "All at once: with probability at least \(NumberText.confidence(failure: FalseCertificates.rho)) no more "
+      + "certificates are false than \(counts.joined(separator: ", ")) (exact binomial quantile). Certified accuracy less that "
+      + "share bounds the share truly robust."
   }
 
   private static func imported(_ report: RunReport) -> [String] {
