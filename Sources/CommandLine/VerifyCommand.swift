@@ -6,7 +6,7 @@ internal import Golden
 struct Verify: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify", abstract: "Check this software against reference numbers, and runs against their votes.",
-    subcommands: [Reference.self, VerifyRun.self])
+    subcommands: [Reference.self, VerifyRun.self, VerifyNumerics.self])
 
   struct Reference: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
