@@ -1,4 +1,4 @@
-package import Lifecycle
+internal import Lifecycle
 internal import Smoothing
 package import Store
 

@@ -39,7 +39,7 @@ struct ClassifierTests {
   }
 
   @Test(
-    "invariant 1: a sample's logits have the same bits in any slot, with any neighbours, batch, thread count and instruction set",
+    "invariant 1, trap 18: a sample's logits have the same bits in any slot, with any neighbours, batch, thread count and instruction set",
     arguments: configurations.keys.sorted(), CPUDevice.Precision.allCases)
   func slotInvariance(name: String, precision: CPUDevice.Precision) throws {
     let c = configurations[name]!

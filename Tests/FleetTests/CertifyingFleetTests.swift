@@ -96,7 +96,7 @@ import Testing
     }
   }
 
-  @Test("votes that are not the planned draws are never certified, and the aggregator lives on")
+  @Test("trap 5: votes that are not the planned draws are never certified, and the aggregator lives on")
   func tamperedVotesAreHeld() async throws {
     try await withFleet { fleet in
       try fleet.startCoordinator()
@@ -154,7 +154,7 @@ import Testing
     }
   }
 
-  @Test("invariant 8: a worker of another numerics id refuses the run, and one whose canary differs does, too")
+  @Test("invariant 8, trap 19: a worker of another numerics id refuses the run, and one whose canary differs does, too")
   func strangersRefuse() async throws {
     try await withFleet { fleet in
       try fleet.startCoordinator()

@@ -103,7 +103,7 @@ import Testing
           chunks from the noise,30,120,0,
 
           """)
-      let share = try await verify(["--share", "0.1", "--seed", "3"])
+      let share = try await verify(["--share", "0.1", "--seed", "3", "--threads", "2"])
       #expect(share.status == 0 && share.output.contains("chunks from the noise,12,120,0,"))
       let elsewhere = TemporaryFolder()
       let blind = try await verify([], store: elsewhere.path)
@@ -210,6 +210,25 @@ import Testing
         let outcome = try await fleet.outcome(arguments)
         #expect(outcome.status == 64 && outcome.errors.contains(message), "\(outcome)")
       }
+    }
+  }
+
+  @Test("two arithmetics are compared sample by sample on the same noise; a wrong question is refused")
+  func numerics() async throws {
+    try await withFleet { fleet in
+      let answer = try await fleet.rrcm([
+        "verify", "numerics", "net", "tiny", "--sigma", "0.25,1", "--images", "5", "--samples", "40", "--output", "csv",
+      ]).split(separator: "\n").map { $0.split(separator: ",").map(String.init) }
+      #expect(answer.count == 3)
+      for row in answer.dropFirst() {
+        #expect(row[0].hasPrefix("cpu-f32/") && row[1].hasPrefix("cpu-bf16/") && row[3] == "5" && row[4] == "200")
+        // bfloat16 keeps eight bits: a few of a hundred samples may move, most do not.
+        #expect(try #require(Int(row[5])) < 20, "\(row)")
+      }
+      let wrong = try await fleet.outcome(["verify", "numerics", "net", "tiny", "--sigma", "x", "--images", "0"])
+      #expect(wrong.status == 64 && wrong.errors.contains("--sigma is x") && wrong.errors.contains("--images is 0"))
+      let unknown = try await fleet.outcome(["verify", "numerics", "nobody", "tiny"])
+      #expect(unknown.status == 64 && unknown.errors.contains("no checkpoint \"nobody\""))
     }
   }
 }

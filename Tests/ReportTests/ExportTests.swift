@@ -103,7 +103,9 @@ struct ExportTests {
     #expect(rrcm[5] == "5\t-1\t0.0\t0\t13.8")
   }
 
-  @Test("round trip: what is exported is read back as the same table", arguments: CertificateExport.Columns.allCases)
+  @Test(
+    "trap 12: round trip: what is exported is read back as the same table",
+    arguments: CertificateExport.Columns.allCases)
   func roundTrip(columns: CertificateExport.Columns) throws {
     for report in [Sample.finished, Sample.unfinished] {
       for (level, time) in zip(report.levels, [CertificateExport.Time.clock, .seconds, .clock])
@@ -138,7 +140,7 @@ struct ExportTests {
     #expect(CertificateExport.clock(0) == "0:00:00.000000" && CertificateExport.clock(59.9999999) == "0:01:00.000000")
   }
 
-  @Test("the guarantee says per image, not simultaneous, and which arithmetic is covered")
+  @Test("trap 21: the guarantee counts other runs, says per image, not simultaneous, and which arithmetic is covered")
   func guarantee() {
     let grid = Guarantee(Sample.finished).paragraphs.joined(separator: "\n")
     for claim in [

@@ -150,7 +150,9 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
     #expect(problems(certify + "\nseed: -1")[0].contains("seed is -1; it must be a whole number of at least 0"))
   }
 
-  @Test("subsets: stride, offset, limit and explicit lists, always in order and never empty")
+  @Test(
+    "trap 1: subsets are explicit lists of indices: stride, offset, limit and explicit lists, always in order and never empty"
+  )
   func subsets() throws {
     let split: [Int32] = [2, 3, 5, 7, 11, 13, 17]
     func chosen(_ selection: String) throws -> [Int32] {

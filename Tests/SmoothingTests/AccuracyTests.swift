@@ -32,7 +32,7 @@ struct AccuracyTests {
     #expect(nothing.at(0).lowShare == 0 && nothing.averageRadius(largestRadius: 1).low == 0)
   }
 
-  @Test("grid radii are the decimals people write, unlike repeated addition")
+  @Test("trap 9: grid radii are the decimals people write, unlike repeated addition")
   func grid() {
     let grid = RadiusGrid(unit: 1000, step: 5, through: 4000)
     #expect(grid.count == 801 && grid[35] == 0.175 && grid.last == 4)

@@ -114,7 +114,7 @@ struct CertificateTests {
     #expect(NormalQuantile.lowerBound(of: ProbabilityBound(value: 0, complement: 1)) == -.infinity)
   }
 
-  @Test("ties go to the lowest class, and no votes have no top class")
+  @Test("trap 11: ties go to the lowest class, and no votes have no top class")
   func topClass() {
     #expect(Counts([3, 5, 5, 1]).topClass == 1)
     #expect(Counts([0, 0]).topClass == nil)

@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test(
-    "invariant 2: every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement"
+    "invariant 2, trap 16: every sample counts exactly once: a repeated post is a no-op, a different one a recorded disagreement"
   )
   func postsAreIdempotent() async throws {
     try await Fixture.with { fixture in
@@ -179,7 +179,8 @@ import Testing
   }
 
   @Test(
-    "invariant 8: numerics never mix: an item takes the votes of one id, a run those it names or its first worker's")
+    "invariant 8, trap 19: numerics never mix: an item takes the votes of one id, a run those it names or its first worker's"
+  )
   func numericsArePinned() async throws {
     try await Fixture.with(images: 2) { fixture in
       let a = try await fixture.worker("a")
