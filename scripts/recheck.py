@@ -16,14 +16,17 @@ import sys
 from collections import defaultdict
 from functools import lru_cache
 
-from mpmath import erfinv, exp, log, loggamma, mp, mpf, sqrt
+from mpmath import acos, erfinv, exp, log, loggamma, mp, mpf, pi, sqrt
+from scipy.special import betainc
 from scipy.stats import beta
 
 mp.dps = 50
+# Modes that decide at looks before all draws are made.
+STOPPING = ("curtailed", "sequential", "epsilon")
 
 
 def read_votes(path):
-    """The protocol; votes by (sigma, image) and phase; labels; faults found on the way."""
+    """The protocol; chunks' votes by (sigma, image) and phase; labels; faults found on the way."""
     votes, labels, seen, faults = defaultdict(lambda: {"selection": {}, "estimation": {}}), {}, set(), []
     with open(path) as lines:
         protocol = json.loads(next(lines))
@@ -38,10 +41,26 @@ def read_votes(path):
             if sum(row["votes"]) != row["samples"]:
                 faults.append(f"{identity}: {sum(row['votes'])} votes of {row['samples']} samples")
             labels[item] = row["label"]
-            counts = votes[item][row["phase"]]
-            for name, count in zip(row["classes"], row["votes"]):
-                counts[name] = counts.get(name, 0) + count
+            votes[item][row["phase"]][row["chunk"]] = dict(zip(row["classes"], row["votes"]))
     return protocol, votes, labels, faults
+
+
+def added(chunks):
+    """Votes by class of several chunks."""
+    total = defaultdict(int)
+    for counts in chunks:
+        for name, count in counts.items():
+            total[name] += count
+    return total
+
+
+def looks(chunks):
+    """Prefixes of the estimation chunks at which early-stopping modes may decide: each a tenth longer, at least one."""
+    length = 1
+    while length < chunks:
+        yield length
+        length = min(length + max(1, length // 10), chunks)
+    yield chunks
 
 
 def tail(n, k, p):
@@ -60,42 +79,97 @@ def tail(n, k, p):
     return total
 
 
+def mixture(k, n, p):
+    """ln of the one-sided mixture martingale, prior Beta(1/2, 1/2) restricted to q > p, at p after k hits of n."""
+    a, b = k + mpf(1) / 2, n - k + mpf(1) / 2
+    log_beta = loggamma(a) + loggamma(b) - loggamma(n + 1)
+    above = 1 - mpf(float(betainc(float(a), float(b), float(p))))
+    return log_beta - log(pi) - k * log(p) - (n - k) * log(1 - p) + log(above) - log(2 / pi * acos(sqrt(p)))
+
+
+def scipys_bound(k, n, alpha):
+    return 0.0 if k == 0 else float(alpha) ** (1 / n) if k == n else float(beta.ppf(float(alpha), k, n - k + 1))
+
+
 @lru_cache(maxsize=None)
 def faults_of_bound(k, n, alpha, slack, stored):
-    """What is wrong with a stored lower bound, after slack, for k of n."""
-    p, alpha_exact = mpf(stored) + mpf(slack), mpf(alpha)
-    if stored > 0 and tail(n, k, p) > alpha_exact * (1 + mpf(10) ** -30):
-        return f"p_lower {stored} is above the bound that {k} of {n} prove at alpha {alpha}"
-    scipys = 0.0 if k == 0 else float(alpha) ** (1 / n) if k == n else beta.ppf(float(alpha), k, n - k + 1)
-    if abs(stored + slack - scipys) > 1e-9:
-        return f"p_lower {stored} where scipy has {scipys} for {k} of {n}"
+    """What is wrong with a stored Clopper-Pearson bound, after slack, for k of n."""
+    p = mpf(stored) + mpf(slack)
+    if stored > 0 and tail(n, k, p) > alpha * (1 + mpf(10) ** -30):
+        return f"p_lower {stored} is above the bound that {k} of {n} prove at alpha {mp.nstr(alpha, 6)}"
+    if abs(stored + slack - scipys_bound(k, n, alpha)) > 1e-9:
+        return f"p_lower {stored} where scipy has {scipys_bound(k, n, alpha)} for {k} of {n}"
     return None
 
 
-def faults_of(certificate, level, alpha, votes, label, protocol):
+def faults_of_stopped(prefixes, planned, alpha, slack, stored):
+    """What is wrong with a bound of a mode that stops early: the best of the mixture bounds at alpha/4 of all looks, and
+    of Clopper-Pearson at 3·alpha/4 once all draws are made. prefixes: (k, n) of each look so far."""
+    if stored <= 0:
+        return None
+    p, limit = mpf(stored) + mpf(slack), log(4 / alpha)
+    k, n = prefixes[-1]
+    ended = n == planned
+    # The bound is the largest p that any look still excludes: there the martingale of some look is at its limit.
+    proven = any(k > 0 and mixture(k, n, p) >= limit - mpf(10) ** -9 for k, n in prefixes)
+    if ended:
+        proven = proven or tail(n, k, p) <= 3 * alpha / 4 * (1 + mpf(10) ** -30)
+    if not proven:
+        return f"p_lower {stored} is above every bound that {len(prefixes)} looks prove"
+    higher = p * (1 + mpf(10) ** -9) if p < mpf(1) / 2 else 1 - (1 - p) * (1 - mpf(10) ** -9)
+    more = any(k > 0 and mixture(k, n, higher) >= limit for k, n in prefixes)
+    if more or ended and tail(n, k, higher) <= 3 * alpha / 4:
+        return f"p_lower {stored} is below what the looks prove"
+    return None
+
+
+def faults_of(certificate, level, votes, label, protocol):
     """Everything wrong with one certificate."""
-    found = []
-    selection, estimation = votes["selection"], votes["estimation"]
-    drawn = sum(selection.values()), sum(estimation.values())
-    if drawn != (protocol["n0"], protocol["n"]) or certificate["n"] != drawn[1]:
-        found.append(f"drawn {drawn}, planned {protocol['n0']} and {protocol['n']}, stated n {certificate['n']}")
+    found, mode = [], protocol["mode"]
+    alpha, slack, sigma = mpf(protocol["alpha"]), level["slack"], mpf(level["sigma"])
+    selection = added(votes["selection"].values())
+    if sum(selection.values()) != protocol["n0"]:
+        found.append(f"{sum(selection.values())} selection draws where {protocol['n0']} were planned")
     top = min(c for c in selection if selection[c] == max(selection.values()))
-    k, n = estimation.get(top, 0), drawn[1]
+    prefixes, chunks = [], -(-protocol["n"] // protocol["chunk_samples"])
+    for length in looks(chunks) if mode in STOPPING else [chunks]:
+        if any(chunk not in votes["estimation"] for chunk in range(length)):
+            break
+        counts = added(votes["estimation"][chunk] for chunk in range(length))
+        prefixes.append((counts.get(top, 0), sum(counts.values())))
+        if prefixes[-1][1] == certificate["n"]:
+            break
+    if not prefixes or prefixes[-1][1] != certificate["n"]:
+        return found + [f"no look has the {certificate['n']} draws that are stated"]
+    k, n = prefixes[-1]
+    if mode not in STOPPING and n != protocol["n"]:
+        found.append(f"{n} draws where {protocol['n']} were planned")
     if (certificate["top_class"], certificate["n_a"]) != (top, k):
         found.append(f"class {certificate['top_class']} with {certificate['n_a']} votes, counted {top} with {k}")
-    fault = faults_of_bound(k, n, alpha, level["slack"], certificate["p_lower"])
+    stored, radius = certificate["p_lower"], certificate["radius"]
+    if mode in ("sequential", "epsilon"):
+        fault = faults_of_stopped(prefixes, protocol["n"], alpha, slack, stored)
+    else:
+        # A curtailed item counts every draw not made as a miss.
+        fault = faults_of_bound(k, protocol["n"], alpha, slack, stored)
     if fault:
         found.append(fault)
-    certifies = certificate["p_lower"] > 0.5
+    true_radius = sigma * sqrt(2) * erfinv(2 * mpf(stored) - 1) if stored > 0.5 else mpf(0)
+    # The bound is stored to one double; near 1 its complement carries more digits than p_lower shows.
+    error = sigma * mpf(10) ** -15 / exp(-((true_radius / sigma) ** 2) / 2)
+    if mode == "curtailed" and n < protocol["n"]:
+        # Stopped early it states the largest target reached, which the bound supports.
+        if not certificate["abstain"] and (radius > true_radius + error or not any(float(t) == radius for t in protocol["targets"])):
+            found.append(f"radius {radius} is no target that {k} hits reach")
+        certifies = not certificate["abstain"]
+    else:
+        certifies = stored > 0.5
+        if abs(radius - true_radius) > error:
+            found.append(f"radius {radius} where the bound gives {mp.nstr(true_radius, 17)}")
     if certificate["abstain"] == certifies or certificate["predict"] != (top if certifies else None):
-        found.append(f"p_lower {certificate['p_lower']} with predict {certificate['predict']}")
+        found.append(f"p_lower {stored} with predict {certificate['predict']}")
     if certificate["label"] != label or certificate["correct"] != (certifies and top == label):
         found.append(f"label {certificate['label']}, correct {certificate['correct']}")
-    true_radius = mpf(level["sigma"]) * sqrt(2) * erfinv(2 * mpf(certificate["p_lower"]) - 1) if certifies else mpf(0)
-    # The bound is stored to one double; near 1 its complement carries more digits than p_lower shows.
-    density = exp(-((true_radius / mpf(level["sigma"])) ** 2) / 2)
-    if abs(certificate["radius"] - true_radius) > mpf(level["sigma"]) * mpf(10) ** -15 / density:
-        found.append(f"radius {certificate['radius']} where the bound gives {mp.nstr(true_radius, 17)}")
     return found
 
 
@@ -103,7 +177,7 @@ def main(votes_path, certificates_path):
     protocol, votes, labels, faults = read_votes(votes_path)
     with open(certificates_path) as file:
         run = json.load(file)
-    if protocol["mode"] != "fixed":
+    if protocol["mode"] not in ("fixed", *STOPPING):
         sys.exit(f"mode {protocol['mode']} is not known to this script")
     levels = {str(level["sigma"]): level for level in protocol["levels"]}
     checked, largest = 0, 0.0
@@ -113,9 +187,7 @@ def main(votes_path, certificates_path):
             item = sigma, certificate["idx"]
             checked += 1
             largest = max(largest, certificate["radius"])
-            for fault in faults_of(
-                certificate, levels[sigma], protocol["alpha"], votes[item], labels.get(item), protocol
-            ):
+            for fault in faults_of(certificate, levels[sigma], votes[item], labels.get(item), protocol):
                 faults.append(f"image {item[1]} at sigma {sigma}: {fault}")
     for fault in faults[:20]:
         print(fault, file=sys.stderr)

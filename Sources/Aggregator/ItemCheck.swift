@@ -12,7 +12,7 @@ package struct ItemCheck: Sendable {
   package var differsInCertificate: Bool { !ofCertificate.isEmpty }
   /// Stored chunks looked at.
   package private(set) var chunks = 0
-  /// Whether there was a certificate to compute anew.
+  /// Whether there was a certificate to compute anew, in mode `fixed`.
   package let hasCertificate: Bool
 
   /// - Parameters:
@@ -23,7 +23,7 @@ package struct ItemCheck: Sendable {
   package init(
     _ item: ItemRecord, certificate: ResultRow.Certificate?, chunks: [ChunkRecord], rules: CertificationProtocol
   ) {
-    hasCertificate = certificate != nil
+    hasCertificate = certificate != nil && rules.mode == "fixed"
     let stored = chunks.filter(\.isStored)
     self.chunks = stored.count
     check(stored, against: UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples))
@@ -31,7 +31,8 @@ package struct ItemCheck: Sendable {
       ofCertificate.append("the run has no noise level \(item.sigma)")
       return
     }
-    guard let certificate else { return }
+    // Other modes decide at looks; their certificates are not those of all n draws.
+    guard let certificate, rules.mode == "fixed" else { return }
     check(certificate, of: item, votes: ItemVotes(stored), rules: rules, level: level)
   }
 
