@@ -142,7 +142,7 @@ let package = Package(
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "Noise", "Training", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport", logging]),
-    tests("SchemaTests", ["Database", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
+    tests("SchemaTests", ["Database", "Migrations", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
     tests("DeployTests", ["Database", "TestSupport", .product(name: "Yams", package: "Yams")]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),

@@ -51,7 +51,10 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 8, name: "aggregates", up: text(PackageResources._008_aggregates_up_sql),
       down: text(PackageResources._008_aggregates_down_sql)),
+    Migration(
+      number: 9, name: "logins", up: text(PackageResources._009_logins_up_sql),
+      down: text(PackageResources._009_logins_down_sql)),
   ]
 
-  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+  static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -5,7 +5,7 @@
 BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev libcurl4-openssl-dev"
 RUN_PACKAGES="postgresql"
 # Tests that need one of these say "skipped: …" where it is absent.
-TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd"
+TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd prometheus openssl"
 
 # Installs what is missing: as root, or through sudo where that asks for nothing. Otherwise prints the line and stops.
 require_packages() {
@@ -28,7 +28,8 @@ require_packages() {
   fi
 }
 
-# Installs those of TEST_PACKAGES that this release has, where that asks for nothing; never fails.
+# Installs those of TEST_PACKAGES that this release has, where that asks for nothing; never fails. Tests start what they
+# need themselves: as root, the packages' services are kept from starting (Debian's policy-rc.d, exit code 101).
 offer_test_packages() {
   local package have=()
   [ "$(id -u)" -ne 0 ] || apt-get update -q >/dev/null
@@ -37,7 +38,12 @@ offer_test_packages() {
     [ "$package" = postgresql-pgtap ] && package=$(apt-cache search --names-only '^postgresql-[0-9]+-pgtap$' | sort -V | tail -1 | cut -d' ' -f1)
     [ -n "$package" ] && apt-cache show "$package" >/dev/null 2>&1 && have+=("$package")
   done
+  local policy=/usr/sbin/policy-rc.d ours=no
+  if [ "$(id -u)" -eq 0 ] && [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && ours=yes
+  fi
   (require_packages "${have[@]}") || true
+  [ $ours = no ] || rm -f $policy
 }
 
 # Swift is not a Debian package: say what is needed.

@@ -2,6 +2,7 @@ internal import Artifacts
 internal import ArgumentParser
 internal import Database
 internal import Foundation
+internal import Lifecycle
 internal import LocalFleet
 internal import Logging
 internal import Migrations
@@ -38,23 +39,31 @@ struct Context {
   /// - Parameters:
   ///   - patience: how long a call tries to reach the server: short for a person, long for a service.
   ///   - isQuiet: says nothing while it tries, for shells that complete a name.
+  ///   - observe: is told how long each call took.
   func connection(
-    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false
+    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false,
+    observe: (@Sendable (Duration) -> Void)? = nil
   ) async throws -> Connection {
     Connection(
       try await databaseURL(), applicationName: "rrcm \(application)",
       logger: isQuiet
         ? Logger(label: "rrcm.database") { _ in SwiftLogNoOpLogHandler() } : Logger(label: "rrcm.database"),
-      reconnect: ReconnectPolicy(limit: patience))
+      reconnect: ReconnectPolicy(limit: patience), observe: observe)
   }
 
   /// A store over a database whose schema this version knows.
   ///
+  /// - Parameter registry: gets a metric of how long the database takes.
   /// - Throws: saying how to start or migrate the database.
   func store(
-    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false
+    _ application: String, patience: Duration = .seconds(5), isQuiet: Bool = false, registry: Metrics? = nil
   ) async throws -> Store {
-    let connection = try await connection(application, patience: patience, isQuiet: isQuiet)
+    let times = registry?.histogram(
+      "rrcm_database_seconds", help: "Seconds that calls to the database took, there and back",
+      bounds: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5])
+    let observe: @Sendable (Duration) -> Void = { times?.observe($0.inSeconds) }
+    let connection = try await connection(
+      application, patience: patience, isQuiet: isQuiet, observe: times == nil ? nil : observe)
     try await Migrator(connection).requireCurrent()
     return Store(connection)
   }

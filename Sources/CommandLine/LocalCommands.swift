@@ -49,9 +49,9 @@ struct Up: AsyncParsableCommand {
       Console.say("PostgreSQL     running in \(context.home)")
     }
     let connection = try await context.connection("up", patience: .seconds(30))
-    for migration in try await Migrator(connection).up() {
-      Console.say("migration      \(migration.number) \(migration.name) applied")
-    }
+    let migrations = try await Migrator(connection).up()
+    for migration in migrations { Console.say("migration      \(migration.number) \(migration.name) applied") }
+    if !migrations.isEmpty, try await Roles(connection).areInUse() { try await Roles(connection).apply() }
     let processes = LocalProcesses(home: context.home)
     for (name, arguments) in parts {
       let started = try await processes.start(name, arguments: arguments)
@@ -167,7 +167,8 @@ struct Migrate: AsyncParsableCommand {
     var dryRun = false
 
     func run() async throws {
-      let migrator = Migrator(try await Context().connection("migrate"))
+      let connection = try await Context().connection("migrate")
+      let migrator = Migrator(connection)
       let pending = try await migrator.status().filter { $0.appliedAt == nil }
       if pending.isEmpty { Console.say("nothing to do: the schema is current") }
       if dryRun {
@@ -176,6 +177,10 @@ struct Migrate: AsyncParsableCommand {
         return
       }
       for migration in try await migrator.up() { Console.say("applied \(migration.number) \(migration.name)") }
+      if try await Roles(connection).areInUse() {
+        try await Roles(connection).apply()
+        Console.say("stated the roles' grants anew")
+      }
     }
   }
 

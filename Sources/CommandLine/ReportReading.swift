@@ -29,13 +29,13 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
   }
   let rows = Dictionary(grouping: try await store.results(ofRun: record.id), by: \.sigma)
   let images = try await store.dataset(record.datasetDigest)
-  let checkpoint: CheckpointRecord? =
-    if let digest = record.checkpointDigest { try await store.checkpoint(digest) } else { nil }
+  let checkpoint: String? =
+    if let digest = record.checkpointDigest { try await store.checkpointName(digest) } else { nil }
   let planned = record.imageIndices?.count ?? 0
   let alpha = ExactDecimal(rules.alpha)!
   let fleet = RunReport.Fleet(
     runID: record.id, state: record.state, error: record.error,
-    checkpoint: .init(name: checkpoint?.name ?? "not made yet", digest: record.checkpointDigest ?? ""),
+    checkpoint: .init(name: checkpoint ?? "not made yet", digest: record.checkpointDigest ?? ""),
     images: .init(
       dataset: images?.name ?? record.datasetDigest, digest: record.datasetDigest,
       subset: (try? RunFile.parse(record.spec).dataset.summary) ?? "list of \(planned)",

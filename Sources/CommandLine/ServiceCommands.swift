@@ -149,7 +149,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
             store: files, address: address, token: token, sizeLimit: Int64(artifactLimitGB * 1e9), logger: logger))
         logger.info("serving artifacts", metadata: ["address": "\(address)", "store": "\(files.directory)"])
       }
-      let store = try await context.store("coordinator", patience: .seconds(service.connectSeconds))
+      let store = try await context.store("coordinator", patience: .seconds(service.connectSeconds), registry: registry)
       try await service.run(
         CoordinatorService(
           store: store, timings: timings, presence: service.presence("coordinator"), logger: logger, metrics: registry),
@@ -176,7 +176,8 @@ struct AggregatorCommand: AsyncParsableCommand {
     func run() async throws {
       let logger = service.bootstrap()
       let registry = Metrics()
-      let store = try await Context().store("aggregator", patience: .seconds(service.connectSeconds))
+      let store = try await Context().store(
+        "aggregator", patience: .seconds(service.connectSeconds), registry: registry)
       try await service.run(
         AggregatorService(
           store: store, timings: service.timings, presence: service.presence("aggregator"), logger: logger,
@@ -249,7 +250,7 @@ struct WorkerCommand: AsyncParsableCommand {
       let logger = service.bootstrap()
       let registry = Metrics()
       let context = Context()
-      let store = try await context.store("worker", patience: .seconds(service.connectSeconds))
+      let store = try await context.store("worker", patience: .seconds(service.connectSeconds), registry: registry)
       let pid = ProcessInfo.processInfo.processIdentifier
       let host = ProcessInfo.processInfo.hostName
       var timings = service.timings

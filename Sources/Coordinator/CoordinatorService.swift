@@ -45,6 +45,8 @@ package struct CoordinatorService: Service {
           }
           if looks {
             try await metrics.record(queue: store.queueDepth())
+            try await metrics.record(fleet: store.fleetNow())
+            try await metrics.record(server: store.serverHorizon(), deadRows: store.deadRows())
             lookedAt = now
           }
         } catch let error as DatabaseError where error.code == "stale_term" {

@@ -3,10 +3,22 @@ internal import CLibPQ
 extension Connection {
   /// Subscribes to a channel, now and after every reconnect.
   ///
-  /// Needs a session of its own: does not work through PgBouncer in transaction mode, where callers poll instead.
+  /// Needs a session of its own (``canListen()``): through PgBouncer in transaction mode callers poll instead.
   package func listen(_ channel: String) throws {
     try call { _ = try $0.executeSimple("LISTEN \(Connection.quoted(channel))") }
     if !channels.contains(channel) { channels.append(channel) }
+  }
+
+  /// Whether notifications reach this connection: not through a pooler, which gives every transaction another session.
+  /// Told by the process number, which a pooler makes up. Asked once per session.
+  package func canListen() throws -> Bool {
+    try call { session in
+      if let known = session.hasServerOfItsOwn { return known }
+      let pid = try session.execute("SELECT pg_backend_pid() AS pid", []).rows()[0].int("pid")
+      let isOwn = pid == Int64(PQbackendPID(session.pointer))
+      session.hasServerOfItsOwn = isOwn
+      return isOwn
+    }
   }
 
   /// Waits for a notification on any channel listened to.

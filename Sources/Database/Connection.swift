@@ -27,6 +27,7 @@ package actor Connection {
   let logger: Logger
   private let applicationName: String
   private let reconnectPolicy: ReconnectPolicy
+  private let observe: (@Sendable (Duration) -> Void)?
 
   private var session: Session?
   private var isClosed = false
@@ -43,13 +44,16 @@ package actor Connection {
   /// - Parameters:
   ///   - applicationName: shown in `pg_stat_activity`, unless the URL names another.
   ///   - reconnect: how long and how eagerly a call tries to reach the server; 30 s by default.
+  ///   - observe: is told how long each call took that the server answered, there and back.
   package init(
-    _ url: DatabaseURL, applicationName: String, logger: Logger, reconnect: ReconnectPolicy = ReconnectPolicy()
+    _ url: DatabaseURL, applicationName: String, logger: Logger, reconnect: ReconnectPolicy = ReconnectPolicy(),
+    observe: (@Sendable (Duration) -> Void)? = nil
   ) {
     self.url = url
     self.applicationName = applicationName
     self.logger = logger
     reconnectPolicy = reconnect
+    self.observe = observe
     executor = PinnedThread(name: "rrcm-database")
   }
 
@@ -138,7 +142,10 @@ extension Connection {
       let session = try liveSession()
       if interrupter.isRequested { throw DatabaseError.cancelled }
       do {
-        return try operation(session)
+        let started = ContinuousClock.now
+        let answer = try operation(session)
+        observe?(ContinuousClock.now - started)
+        return answer
       } catch {
         if session.isBroken { drop() }
         if interrupter.isRequested, (error as? DatabaseError)?.code == "57014" { throw DatabaseError.cancelled }

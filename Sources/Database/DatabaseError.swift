@@ -15,7 +15,7 @@ package struct DatabaseError: Error, Sendable, Equatable {
   }
 
   /// The server's five-character SQLSTATE, or one of our own words: `bad_url`, `bad_parameter`, `bad_row`,
-  /// `connection_closed`, `connection_failed`, `connection_lost`, `cancelled`, `server_too_old`, `nested_transaction`,
+  /// `connection_closed`, `connection_failed`, `connection_lost`, `cancelled`, `server_not_trusted`, `server_too_old`, `nested_transaction`,
   /// `transaction_aborted`, `statement_in_progress`, and those that the layers above add.
   package var code: String
   /// One sentence of what happened, with numbers and names, then what to do about it.

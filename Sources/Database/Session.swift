@@ -10,6 +10,8 @@ final class Session {
   let pointer: OpaquePointer
   /// Kept for the server's notices, which libpq delivers through a C pointer.
   private let notices: NoticeBox
+  /// False behind a pooler; nil until somebody asked.
+  var hasServerOfItsOwn: Bool?
 
   private final class NoticeBox {
     let logger: Logger
@@ -102,12 +104,36 @@ final class Session {
     }
     let isRefused = !states.isEmpty && states.allSatisfy { DatabaseError.disposition(ofState: $0) == .permanent }
     let needsPassword = PQconnectionNeedsPassword(pointer) != 0
-    let isMistrusted = states.isEmpty && (text.contains("certificate") || text.contains("does not support SSL"))
+    if states.isEmpty, let remedy = Self.remedy(ofMistrust: text) {
+      return DatabaseError(
+        code: "server_not_trusted", message: "\(sentences.joined(separator: "; ")). \(remedy)", disposition: .permanent)
+    }
     let code = states.last ?? (needsPassword ? "28P01" : "connection_failed")
     return DatabaseError(
       code: code,
       message: DatabaseError.compose(sentences.joined(separator: "; "), remedyFor: code),
-      disposition: isRefused || needsPassword || isMistrusted ? .permanent : .retry)
+      disposition: isRefused || needsPassword ? .permanent : .retry)
+  }
+
+  /// What to do when TLS is the reason (messages of libpq's fe-secure-openssl.c and fe-connect.c); nil when it is not.
+  private static func remedy(ofMistrust text: String) -> String? {
+    if text.contains("does not match host name") {
+      return
+        "Write the host in RRCM_DATABASE_URL as the server's certificate has it, or give the server one for this name"
+    }
+    if text.contains("root certificate") {
+      return
+        "Name the file of the authority that signed the server's certificate: sslrootcert=FILE in RRCM_DATABASE_URL,"
+        + " PGSSLROOTCERT, or ~/.postgresql/root.crt"
+    }
+    if text.contains("does not support SSL") {
+      return "Switch TLS on in the server (ssl = on), or do not ask for it (sslmode) where the network is your own"
+    }
+    if text.contains("certificate") {
+      return "Make sure that this is the right server; then name the authority that signed its certificate:"
+        + " sslrootcert=FILE in RRCM_DATABASE_URL, or PGSSLROOTCERT"
+    }
+    return nil
   }
 
   /// False once the server has closed the connection; found without sending anything.

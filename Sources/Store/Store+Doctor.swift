@@ -20,6 +20,11 @@ extension Store {
     try await connection.rows(PackageResources.doctor_dead_rows_sql)
   }
 
+  /// What keeps dead rows without being a session.
+  package func doctorPins(longerThan seconds: Double) async throws -> [Row] {
+    try await connection.rows(PackageResources.doctor_pins_sql, [.double(seconds)])
+  }
+
   /// What is unfinished, and which parts are there to finish it.
   package func doctorParts(heardWithin seconds: Double) async throws -> Row {
     try await connection.rows(PackageResources.doctor_parts_sql, [.double(seconds)])[0]

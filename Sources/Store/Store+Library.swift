@@ -133,6 +133,11 @@ extension Store {
       ])
   }
 
+  /// The name that the checkpoint with this digest got last.
+  package func checkpointName(_ digest: String) async throws -> String? {
+    try await connection.rows(PackageResources.checkpoint_label_sql, [.text(digest)]).first?.textOrNil("name")
+  }
+
   /// The newest checkpoint of that name, or the one of that digest or digest prefix.
   package func checkpoint(_ reference: String) async throws -> CheckpointRecord? {
     try await connection.rows(PackageResources.find_checkpoint_sql, [.text(reference)]).first

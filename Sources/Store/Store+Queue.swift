@@ -145,9 +145,18 @@ extension Store {
   package func register(
     name: String, host: String, pid: Int32, device: String, software: String
   ) async throws -> WorkerIdentity {
-    let row = try await connection.rows(
-      PackageResources.register_worker_sql,
-      [.text(name), .text(host), .int(Int64(pid)), .text(device), .text(software)])[0]
+    let row: Row
+    do {
+      row = try await connection.rows(
+        PackageResources.register_worker_sql,
+        [.text(name), .text(host), .int(Int64(pid)), .text(device), .text(software)])[0]
+    } catch var error as DatabaseError where error.code == "42501" {
+      error.code = "not_this_login"
+      error.message =
+        "this login may not register worker \(name): it is no rrcm_worker, or another login registered that name."
+        + " Choose another --name; or, as rrcm_coordinator: UPDATE rrcm.worker SET login = '…' WHERE name = '\(name)'"
+      throw error
+    }
     return WorkerIdentity(id: try row.int("worker_id"), epoch: try row.int("epoch"))
   }
 

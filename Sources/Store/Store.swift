@@ -34,8 +34,9 @@ extension Connection {
 }
 
 extension Store {
-  /// Waits until work is announced, at most for `timeout`.
+  /// Waits until work is announced, at most for `timeout`; behind a pooler, where announcements do not arrive, for that long.
   package func waitForWork(timeout: Duration) async throws {
+    guard try await connection.canListen() else { return try await Task.sleep(for: timeout) }
     try await connection.listen(Self.workChannel)
     _ = try await connection.waitForNotification(timeout: timeout)
   }

@@ -1,5 +1,6 @@
 package import Artifacts
 package import Compute
+internal import Database
 package import Logging
 internal import Lifecycle
 internal import ServiceLifecycle
@@ -107,6 +108,8 @@ package struct WorkerService: Service {
           await waitForWork()
           for id in tasks.keys { tasks[id]?.floor.reset(at: Self.now) }
         }
+      } catch let error as DatabaseError where error.code == "not_this_login" {
+        return LeftWork(description: error.message, fault: .machine)
       } catch {
         guard !isStopping else { return nil }
         logger.warning("pausing after an error", metadata: ["error": "\(error)"])
@@ -147,6 +150,11 @@ package struct LeftWork: Error, CustomStringConvertible, Sendable {
 
   package let description: String
   package let fault: Fault
+
+  init(description: String, fault: Fault) {
+    self.description = description
+    self.fault = fault
+  }
 
   init(run: ReadyRun, _ reason: String, fault: Fault) {
     description = "run \(run.id) (\(run.name)) is left undone: \(reason)"

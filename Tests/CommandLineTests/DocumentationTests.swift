@@ -31,7 +31,9 @@ import Testing
 
   @Test("docs/operations.md lists every metric that is served, and no other")
   func metrics() throws {
-    let served = try sources("Sources").matches(of: /\.(?:counter|gauge)\(\s*"(rrcm_[a-z_]+)"/).map { String($0.1) }
+    let served = try sources("Sources").matches(of: /\.(?:counter|gauges?|histogram)\(\s*"(rrcm_[a-z_]+)"/).map {
+      String($0.1)
+    }
     #expect(served.count >= 10)
     #expect(try table("Metrics") == Set(served))
   }

@@ -128,6 +128,13 @@ final class Fleet {
     (try? String(contentsOfFile: folder.path + "/log/\(name).log", encoding: .utf8)) ?? ""
   }
 
+  /// Shows what every part said, after a failure.
+  func printLogs() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path + "/log")) ?? [] {
+      print("--- \(name)\n\(log(String(name.dropLast(4))).suffix(3000))")
+    }
+  }
+
   /// Runs a verb to its end, however it ends.
   func outcome(_ arguments: [String]) async throws -> Program.Outcome {
     try await Program.run(arguments, environment: environment)
@@ -207,9 +214,7 @@ func withFleet(images: Int = Fleet.images, _ body: (Fleet) async throws -> Void)
   try await withTestDatabase { database async throws in
     let fleet = try await Fleet(database, images: images)
     do { try await body(fleet) } catch {
-      for name in (try? FileManager.default.contentsOfDirectory(atPath: fleet.folder.path + "/log")) ?? [] {
-        print("--- \(name)\n\(fleet.log(String(name.dropLast(4))).suffix(3000))")
-      }
+      fleet.printLogs()
       throw error
     }
   }

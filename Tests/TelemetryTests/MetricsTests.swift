@@ -64,6 +64,30 @@ struct MetricsTests {
         """)
   }
 
+  @Test("labelled values share one head, labels are escaped, a histogram's buckets add up")
+  func labels() {
+    let metrics = Metrics()
+    let tables = metrics.gauges("rrcm_rows", help: "Rows", label: "table", values: ["item", "a\"b\\c\n"])
+    tables["item"]?.set(2)
+    let times = metrics.histogram("rrcm_seconds", help: "Times", bounds: [0.5, 1], labels: [("part", "x")])
+    for time in [0.25, 0.5, 0.75, 4] { times.observe(time) }
+    #expect(
+      metrics.text == #"""
+        # HELP rrcm_rows Rows
+        # TYPE rrcm_rows gauge
+        rrcm_rows{table="item"} 2
+        rrcm_rows{table="a\"b\\c\n"} 0
+        # HELP rrcm_seconds Times
+        # TYPE rrcm_seconds histogram
+        rrcm_seconds_bucket{part="x",le="0.5"} 2
+        rrcm_seconds_bucket{part="x",le="1.0"} 3
+        rrcm_seconds_bucket{part="x",le="+Inf"} 4
+        rrcm_seconds_sum{part="x"} 5.5
+        rrcm_seconds_count{part="x"} 4
+
+        """#)
+  }
+
   @Test("counts from many tasks add up")
   func concurrent() async {
     let metrics = Metrics()

@@ -15,6 +15,11 @@ package struct TestDatabase: Sendable {
   package let name: String
   package let url: DatabaseURL
 
+  package init(name: String, url: DatabaseURL) {
+    self.name = name
+    self.url = url
+  }
+
   /// A new connection to it. Give one to each party of the test.
   package func connection(
     _ applicationName: String = "rrcm tests", reconnect: ReconnectPolicy = ReconnectPolicy(limit: .seconds(10))

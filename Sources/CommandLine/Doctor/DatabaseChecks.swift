@@ -65,6 +65,10 @@ struct DatabaseChecks {
       return .trouble(
         .database, error.message, cause: "the server is there and refuses this user",
         remedy: "check user, password (PGPASSWORD or a pgpass file) and pg_hba.conf")
+    case "server_not_trusted":
+      return .trouble(
+        .database, error.message, cause: "TLS is asked for, and what the server shows is not what the URL expects",
+        remedy: "do what the sentence says")
     case "3D000":
       return .trouble(
         .database, error.message, cause: "the server has no database of that name",
@@ -142,6 +146,12 @@ struct DatabaseChecks {
         cause: "while it is open no dead row of item, lease or worker is cleaned away, and claims slow down",
         remedy: "end it there, or: SELECT pg_terminate_backend(\(try first.int("pid"))); set"
           + " idle_in_transaction_session_timeout so that it does not come back")
+    }
+    if let pin = try await store.doctorPins(longerThan: longSeconds).first {
+      return .trouble(
+        .horizon, "\(try pin.text("holder")) holds on to rows of \(try pin.int("transactions")) transactions ago",
+        cause: "no dead row of item, lease or worker is cleaned away while it is there, and claims slow down",
+        remedy: "look who needs it; if nobody does: \(try pin.text("remedy"))")
     }
     if let table = try await store.doctorDeadRows().first {
       return .trouble(

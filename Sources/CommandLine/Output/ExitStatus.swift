@@ -65,7 +65,8 @@ enum ExitStatus: Int32, CaseIterable {
   private init(of error: DatabaseError) {
     switch error.code {
     case "bad_url": self = .badInput
-    case "connection_failed", "cluster_stopped", "server_too_old", "28P01", "28000", "3D000": self = .noDatabase
+    case "connection_failed", "server_not_trusted", "cluster_stopped", "server_too_old", "28P01", "28000", "3D000":
+      self = .noDatabase
     default: self = error.disposition == .retry ? .tryAgain : .failed
     }
   }

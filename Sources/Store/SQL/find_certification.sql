@@ -5,5 +5,5 @@ SELECT mode,
        alpha,
        sampler,
        chunk_samples
-  FROM rrcm.certification
+  FROM rrcm.certification_protocol
  WHERE run_id = $1

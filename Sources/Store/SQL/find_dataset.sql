@@ -9,7 +9,7 @@ SELECT dataset_digest,
        image_count,
        source,
        to_char(imported_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS imported_at
-  FROM rrcm.dataset
+  FROM rrcm.image_set
  WHERE name = $1
     OR dataset_digest = $1
     OR (length($1) >= 8 AND dataset_digest LIKE $1 || '%' AND $1 ~ '^[0-9a-f]+$')

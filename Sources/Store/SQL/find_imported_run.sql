@@ -1,6 +1,6 @@
 -- name: find_imported_run
-SELECT import_id,
+SELECT DISTINCT import_id,
        name,
        source
-  FROM rrcm.imported_run
+  FROM rrcm.imported_level
  WHERE name = $1

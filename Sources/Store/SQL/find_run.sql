@@ -11,7 +11,7 @@ SELECT run_id,
        image_indices,
        numerics_ids,
        error
-  FROM rrcm.run
+  FROM rrcm.run_detail
  WHERE run_id::text = $1
     OR name = $1
  ORDER BY (run_id::text = $1) DESC, run_id DESC

@@ -1,8 +1,8 @@
 -- name: imported_logs
 -- The noise levels of one imported run, or of all.
-SELECT r.import_id,
-       r.name,
-       r.source,
+SELECT l.import_id,
+       l.name,
+       l.source,
        l.sigma::text AS sigma,
        l.n,
        l.alpha,
@@ -11,8 +11,7 @@ SELECT r.import_id,
        l.file_digests,
        l.notes,
        to_char(l.imported_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS imported_at
-  FROM rrcm.imported_log l
-  JOIN rrcm.imported_run r USING (import_id)
+  FROM rrcm.imported_level l
  WHERE $1::bigint IS NULL
     OR l.import_id = $1
- ORDER BY r.import_id, l.sigma
+ ORDER BY l.import_id, l.sigma
