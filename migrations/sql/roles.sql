@@ -55,7 +55,9 @@ DECLARE
     ['queue_depth',          '', 'SELECT', 'SELECT'],
     ['ready_run',            'SELECT', 'SELECT', 'SELECT'],
     ['report_accuracy',      '', 'SELECT', 'SELECT'],
+    ['report_envelope',      '', 'SELECT', 'SELECT'],
     ['report_histogram',     '', 'SELECT', 'SELECT'],
+    ['report_interval',      '', 'SELECT', 'SELECT'],
     ['report_level',         '', 'SELECT', 'SELECT'],
     ['report_result',        '', 'SELECT', 'SELECT'],
     ['run_detail',           '', 'SELECT', 'SELECT'],
@@ -70,7 +72,11 @@ DECLARE
   -- Function; the roles that may call it. Trigger functions need no grant.
   functions text[][] := ARRAY[
     ['average_certified_radius(bigint,numeric)',            'rrcm_coordinator, rrcm_reader'],
+    ['binomial_lower(integer,integer,double precision)',     'rrcm_coordinator, rrcm_reader'],
+    ['binomial_tail(integer,integer,double precision)',      'rrcm_coordinator, rrcm_reader'],
+    ['binomial_upper(integer,integer,double precision)',     'rrcm_coordinator, rrcm_reader'],
     ['certified_accuracy(bigint,numeric,double precision)', 'rrcm_coordinator, rrcm_reader'],
+    ['false_certificates(integer,double precision,double precision)', 'rrcm_coordinator, rrcm_reader'],
     ['refuse_foreign_worker()', ''],
     ['refuse_update()',     ''],
     ['refuse_worker()',     ''],
