@@ -145,6 +145,7 @@ let package = Package(
     tests("SchemaTests", ["Database", "Migrations", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
     tests("DeployTests", ["Database", "TestSupport", .product(name: "Yams", package: "Yams")]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
+    tests("LifecycleTests", ["Lifecycle"]),
     tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"], exclude: ["Golden"]),
     tests(
@@ -158,7 +159,7 @@ let package = Package(
       "FleetTests",
       [
         "CommandLine", "Worker", "Store", "Lifecycle", "LocalFleet", "Migrations", "Database", "Artifacts", "Datasets",
-        "Models", "Training", "ComputeCPU", "Compute", "Noise", "Tensors", "TestSupport",
+        "Models", "Training", "ComputeCPU", "Compute", "Noise", "Tensors", "Telemetry", "TestSupport", logging,
       ]),
   ],
   swiftLanguageModes: [.v6]

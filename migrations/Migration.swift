@@ -54,6 +54,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 9, name: "logins", up: text(PackageResources._009_logins_up_sql),
       down: text(PackageResources._009_logins_down_sql)),
+    Migration(
+      number: 10, name: "audits", up: text(PackageResources._010_audits_up_sql),
+      down: text(PackageResources._010_audits_down_sql)),
   ]
 
   static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

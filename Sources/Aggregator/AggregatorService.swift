@@ -74,13 +74,15 @@ package struct AggregatorService: Service {
     var topClasses: [Int64: Int] = [:]
     let selection = try await store.votes(ofItems: ids, phase: 0)
     for item in items {
+      // Votes may be voided at any moment: what was read before is then left alone.
+      guard let votes = selection[item.id] else { continue }
       topClasses[item.id] = try await store.freezeTopClass(
-        item: item.id, topClass: ItemVotes.topClass(of: selection[item.id]!)!)
+        item: item.id, topClass: ItemVotes.topClass(of: votes)!, revision: item.revision)
     }
     let estimation = try await store.votes(ofItems: ids, phase: 1)
     let seconds = try await store.computeSeconds(ofItems: ids)
-    let rows = items.map { item in
-      let topClass = topClasses[item.id]!
+    let rows: [CertificateRow] = items.compactMap { item in
+      guard let topClass = topClasses[item.id] else { return nil }
       let hits = estimation[item.id]?[topClass] ?? 0
       let certificate = Certificate.certify(
         hits: hits, draws: item.n, sigma: ExactDecimal(item.sigma)!, alpha: ExactDecimal("\(item.alpha)")!,

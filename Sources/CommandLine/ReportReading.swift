@@ -43,7 +43,13 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
     settings: .init(
       n0: rules.n0, n: rules.n, alpha: alpha, sampler: RunReport.SamplerKind(rawValue: rules.sampler)!,
       seed: record.seed, numerics: record.numericsIDs, mode: rules.mode),
-    otherRuns: try await store.otherRuns(like: record.id))
+    otherRuns: try await store.otherRuns(like: record.id),
+    audits: try await store.audit(ofRun: record.id).map { audit in
+      .init(
+        share: audit.share, agreed: Int(audit.agreed), own: Int(audit.selfAudited),
+        open: Int(audit.due + audit.disputed), provisional: Int(audit.provisional), voided: Int(audit.voided),
+        superseded: Int(audit.superseded))
+    })
   let levels = rules.levels.map { level in
     let results = rows[level.sigma] ?? []
     return RunReport.Level(

@@ -190,7 +190,8 @@ extension CPUDevice.Precision: ExpressibleByArgument {}
 
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "worker", abstract: "Compute; look at those who do.", subcommands: [Start.self, List.self, Drain.self])
+    commandName: "worker", abstract: "Compute; look at those who do.",
+    subcommands: [Start.self, List.self, Drain.self, Release.self])
 
   struct Start: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

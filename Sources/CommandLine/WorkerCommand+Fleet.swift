@@ -16,7 +16,7 @@ extension WorkerCommand {
       RowLayout(
         columns: [
           "worker", "name", "state", "host", "pid", "epoch", "device", "software", "numerics", "samples_per_second",
-          "silent_seconds", "leases", "training_run", "registered",
+          "silent_seconds", "leases", "training_run", "registered", "quarantine",
         ],
         shown: ["worker", "name", "state", "host", "device", "samples_per_second", "silent_seconds", "leases"])
     ]
@@ -33,6 +33,7 @@ extension WorkerCommand {
           .int(worker.epoch), .text(worker.device), .text(worker.software),
           .text(worker.numericsIDs.joined(separator: " ")), .double(worker.samplesPerSecond),
           .double(worker.silentSeconds), .int(worker.leases), .int(worker.trainingRun), .text(worker.registeredAt),
+          .text(worker.quarantine),
         ])
       }
       table.print(output)
@@ -75,7 +76,7 @@ extension WorkerCommand {
 
     func run() async throws {
       let store = try await Context().store("drain")
-      let known = try await store.workers()
+      let known = try await store.workers().filter { $0.quarantine == nil }
       let problems =
         workers.filter { name in !known.contains { $0.name == name && $0.state != "gone" } }
         .map { "no live worker \"\($0)\"; see: rrcm worker list" }
@@ -97,6 +98,45 @@ extension WorkerCommand {
       }
       table.print(output)
       if dryRun { Console.say("dry run: nothing was written; would \(what)") }
+    }
+  }
+
+  struct Release: AsyncParsableCommand, AnswersWithRows {
+    static let configuration = CommandConfiguration(
+      abstract: "Let workers that were set aside for wrong results work again.",
+      discussion: """
+        rrcm worker release node7-a
+        rrcm worker release node7-a --dry-run
+
+        Look at the machine first: memory, heat, driver. The votes it posted are void and stay so; a worker that runs still \
+        loads everything anew, and goes on by itself.
+        Next: rrcm worker list
+        """)
+    static let layouts = [RowLayout(columns: ["worker", "name", "state", "host", "quarantine"])]
+
+    @Argument(help: "Names of workers.", completion: .workers)
+    var workers: [String]
+    @Flag(name: .long, help: "Say who would be released, without doing it.")
+    var dryRun = false
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      let store = try await Context().store("release")
+      let known = try await store.workers(includingGone: true).filter { $0.quarantine != nil }
+      let problems = workers.filter { name in !known.contains { $0.name == name } }
+        .map { "no worker \"\($0)\" is in quarantine; see: rrcm worker list" }
+      guard problems.isEmpty else { throw InputProblems(problems) }
+      let chosen = known.filter { workers.contains($0.name) }
+      if !dryRun { _ = try await store.releaseWorkers(chosen.map(\.id)) }
+      var table = OutputTable(Self.layouts[0])
+      for worker in chosen {
+        table.add([
+          .int(worker.id), .text(worker.name), .text(dryRun ? worker.state : "gone"), .text(worker.host),
+          .text(worker.quarantine),
+        ])
+      }
+      table.print(output)
+      if dryRun { Console.say("dry run: nothing was written; would release \(counted(chosen.count, "worker"))") }
     }
   }
 }

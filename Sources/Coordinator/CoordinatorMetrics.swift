@@ -7,6 +7,11 @@ struct CoordinatorMetrics: Sendable {
   private let lostWorkers: Counter
   private let rescuedLeases: Counter
   private let rescuedJobs: Counter
+  private let quarantines: Counter
+  private let voidedChunks: Counter
+  private let supersededCertificates: Counter
+  private let undecidedDisputes: Counter
+  private let disputes: Gauge
   private let ready: Gauge
   private let leased: Gauge
   private let oldest: Gauge
@@ -25,6 +30,14 @@ struct CoordinatorMetrics: Sendable {
     lostWorkers = metrics.counter("rrcm_workers_lost_total", help: "Workers declared gone after silence")
     rescuedLeases = metrics.counter("rrcm_leases_rescued_total", help: "Leases taken back from lost workers")
     rescuedJobs = metrics.counter("rrcm_jobs_rescued_total", help: "Training jobs taken back from lost workers")
+    quarantines = metrics.counter(
+      "rrcm_workers_quarantined_total", help: "Workers set aside because they computed wrongly")
+    voidedChunks = metrics.counter("rrcm_chunks_voided_total", help: "Chunks of such workers, which are computed again")
+    supersededCertificates = metrics.counter(
+      "rrcm_certificates_superseded_total", help: "Certificates that rested on them and were taken back")
+    undecidedDisputes = metrics.counter(
+      "rrcm_disputes_undecided_total", help: "Chunks with different results where nothing tells who is wrong")
+    disputes = metrics.gauge("rrcm_disputes", help: "Chunks with different results that wait for arbitration")
     ready = metrics.gauge("rrcm_queue_ready_units", help: "Units that nobody holds")
     leased = metrics.gauge("rrcm_queue_leased_units", help: "Units held by workers")
     oldest = metrics.gauge("rrcm_queue_oldest_seconds", help: "Seconds since the oldest unfinished run was planned")
@@ -56,6 +69,14 @@ struct CoordinatorMetrics: Sendable {
   }
 
   func record(term: Term?) { self.term.set(Double(term?.number ?? 0)) }
+
+  func record(_ arbitration: Arbitration) {
+    quarantines.increment(by: Double(arbitration.quarantines.count))
+    voidedChunks.increment(by: Double(arbitration.quarantines.reduce(0) { $0 + $1.chunks }))
+    supersededCertificates.increment(by: Double(arbitration.quarantines.reduce(0) { $0 + $1.certificates }))
+    undecidedDisputes.increment(by: Double(arbitration.undecided))
+    disputes.set(Double(arbitration.waiting))
+  }
 
   func record(queue rows: [Row]) throws {
     ready.set(try rows.reduce(0) { $0 + (try $1.double("ready")) })

@@ -108,6 +108,26 @@ package struct CoordinatorService: Service {
         ])
       try await store.announceWork()
     }
+    try await arbitrate()
+  }
+
+  /// Finds out who computed wrongly where results differ.
+  package func arbitrate() async throws {
+    let arbitration = try await store.arbitrate(patienceSeconds: timings.arbitrationPatience.inSeconds)
+    metrics.record(arbitration)
+    for quarantine in arbitration.quarantines {
+      logger.error(
+        "worker set aside: it computed wrongly",
+        metadata: [
+          "worker_id": "\(quarantine.worker)", "worker": "\(quarantine.name)", "host": "\(quarantine.host)",
+          "reason": "\(quarantine.reason)", "voided_chunks": "\(quarantine.chunks)",
+          "superseded_certificates": "\(quarantine.certificates)",
+        ])
+    }
+    if arbitration.undecided > 0 {
+      logger.error("disputes cannot be settled; items are held", metadata: ["count": "\(arbitration.undecided)"])
+    }
+    if !arbitration.quarantines.isEmpty || arbitration.settled > 0 { try await store.announceWork() }
   }
 }
 

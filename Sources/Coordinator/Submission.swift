@@ -252,6 +252,7 @@ package struct Submission: Sendable {
     return CertificationProtocol(
       mode: smoothing.mode.rawValue, n0: smoothing.n0, n: smoothing.n, alpha: smoothing.alpha,
       sampler: smoothing.sampler.rawValue, chunkSamples: smoothing.chunkSamples,
+      auditShare: smoothing.auditShare,
       levels: smoothing.sigmas.map { sigma in
         guard let table = byLevel[sigma] else {
           return CertificationProtocol.Level(sigma: sigma.decimal, gridM: 0, slack: 0, tableDigest: nil)

@@ -21,6 +21,11 @@ package struct FleetTimings: Sendable, Hashable {
   /// A coordinator leads for so long after each of its writes; then another may be elected.
   package var term: Duration = .seconds(10)
 
+  /// An audit that nobody took for longer may be done by the worker that posted the votes, though others are there.
+  package var auditPatience: Duration = .seconds(600)
+  /// How long arbitration waits for a third worker, and then for a canary.
+  package var arbitrationPatience: Duration = .seconds(60)
+
   package init() {}
 
   /// How long a worker stays with a run before it looks again which one is next: long enough that loading a checkpoint

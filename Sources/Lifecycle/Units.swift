@@ -37,6 +37,12 @@ package struct Chunk: Sendable, Hashable {
   package let phase: Int
   package let chunk: Int
   package let samples: Range<UInt32>
+
+  package init(phase: Int, chunk: Int, samples: Range<UInt32>) {
+    self.phase = phase
+    self.chunk = chunk
+    self.samples = samples
+  }
 }
 
 /// Votes of one chunk in the form they are stored: only classes that got any, ascending.

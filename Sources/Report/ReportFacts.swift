@@ -53,6 +53,7 @@ struct ReportFacts {
     lines += settings.numerics.map { Line("numerics", $0) }
     let reach = levels.map { "\(NumberText.radius($0.reach)) at sigma \($0.name)" }
     if !reach.isEmpty { lines.append(Line("reach", "no radius beyond \(reach.joined(separator: ", "))")) }
+    if let audits = fleet.audits { lines.append(Line("audits", Self.sentence(audits))) }
     if let error = fleet.error { lines.append(Line("error", error)) }
     return lines
   }
@@ -66,6 +67,26 @@ struct ReportFacts {
         "not the run's certificates: computed from its stored votes at alpha \(reading.alpha)\(shared); its own alpha is "
           + "\(reading.ownAlpha)")
     ]
+  }
+
+  private static func sentence(_ audits: RunReport.Audits) -> String {
+    func chunks(_ count: Int) -> String { count == 1 ? "1 chunk" : "\(NumberText.grouped(count)) chunks" }
+    guard audits.share > 0 else { return "none asked for (audit.share 0): no worker was checked by another" }
+    var parts = ["\(chunks(audits.agreed)) computed again by another worker, with the same votes"]
+    if audits.own > 0 {
+      parts.append("\(chunks(audits.own)) only by the worker that posted them, in other batches: no other was there")
+    }
+    if audits.open > 0 {
+      parts.append(
+        "\(NumberText.grouped(audits.open)) still open, and until then \(NumberText.grouped(audits.provisional)) certificates are provisional"
+      )
+    }
+    if audits.voided > 0 {
+      parts.append(
+        "\(chunks(audits.voided)) of machines that computed wrongly were voided and computed anew, \(NumberText.grouped(audits.superseded)) certificates superseded"
+      )
+    }
+    return parts.joined(separator: "; ")
   }
 
   private static func imported(_ imported: RunReport.Imported, levels: [RunReport.Level]) -> [Line] {

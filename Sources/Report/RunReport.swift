@@ -65,10 +65,12 @@ package struct RunReport: Sendable {
     package var settings: Settings
     /// Runs, this one not counted, with the same checkpoint, images and one of these sigmas. Seeds are not for shopping.
     package var otherRuns: Int
+    /// What was computed again; nil where nothing is to be said of it.
+    package var audits: Audits?
 
     package init(
       runID: Int64, state: String, error: String? = nil, checkpoint: Checkpoint, images: ImageSet, settings: Settings,
-      otherRuns: Int = 0
+      otherRuns: Int = 0, audits: Audits? = nil
     ) {
       self.runID = runID
       self.state = state
@@ -77,6 +79,7 @@ package struct RunReport: Sendable {
       self.images = images
       self.settings = settings
       self.otherRuns = otherRuns
+      self.audits = audits
     }
   }
 
@@ -95,6 +98,36 @@ package struct RunReport: Sendable {
       self.source = source
       self.files = files
       self.notes = notes
+    }
+  }
+
+  /// What was computed again to check the workers.
+  package struct Audits: Sendable {
+    /// Share of chunks that is audited; 0 when nothing is.
+    package var share: Double
+    /// Chunks for which another worker found the same votes.
+    package var agreed: Int
+    /// Chunks that only the worker which posted them computed again.
+    package var own: Int
+    /// Audits that are not decided yet.
+    package var open: Int
+    /// Certificates with such an audit.
+    package var provisional: Int
+    /// Chunks of broken machines that were computed anew.
+    package var voided: Int
+    /// Certificates that rested on them and were taken back.
+    package var superseded: Int
+
+    package init(
+      share: Double, agreed: Int, own: Int, open: Int, provisional: Int, voided: Int = 0, superseded: Int = 0
+    ) {
+      self.share = share
+      self.agreed = agreed
+      self.own = own
+      self.open = open
+      self.provisional = provisional
+      self.voided = voided
+      self.superseded = superseded
     }
   }
 
@@ -306,10 +339,17 @@ extension RunReport {
   /// How far the run is, in one phrase.
   var progress: String {
     if imported != nil { return "\(NumberText.grouped(finished)) rows of imported logs" }
-    guard !isFinished else { return "\(NumberText.grouped(finished)) certificates" }
+    guard !isFinished else { return "\(NumberText.grouped(finished)) certificates\(provisional)" }
     let held = held > 0 ? " (\(NumberText.grouped(held)) held)" : ""
     let ended = fleet.map { ["failed", "cancelled"].contains($0.state) ? ", \($0.state)" : "" } ?? ""
-    return "\(NumberText.grouped(finished)) of \(NumberText.grouped(planned)) certificates so far\(held)\(ended)"
+    return
+      "\(NumberText.grouped(finished)) of \(NumberText.grouped(planned)) certificates so far\(provisional)\(held)\(ended)"
+  }
+
+  /// `, 3 of them provisional`, or nothing.
+  private var provisional: String {
+    guard let count = fleet?.audits?.provisional, count > 0 else { return "" }
+    return ", \(NumberText.grouped(count)) of them provisional"
   }
 
   /// The failure probability that the figures were computed with, in words; nil when imported.

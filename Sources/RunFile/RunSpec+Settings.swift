@@ -32,6 +32,7 @@ extension RunSpec {
       ])
       map["chunk_samples"] = .int(1000)
       map["numerics"] = .list([])
+      map["audit"] = .map(["share": .double(0.005)])
     }
     return SettingTemplate(.map(map))
   }
@@ -136,6 +137,7 @@ extension RunSpec {
           ]))
         value.set(["chunk_samples"], to: .int(Int64(smoothing.chunkSamples)))
         value.set(["numerics"], to: .list(smoothing.numerics.map { .string($0) }))
+        value.set(["audit", "share"], to: .double(smoothing.auditShare))
       }
       return value
     }
@@ -174,6 +176,10 @@ extension Smoothing {
     mode = reader.choice("smoothing.mode", Mode.self) ?? .fixed
     chunkSamples = reader.int("chunk_samples", in: 1...1_000_000)
     numerics = reader.texts("numerics")
+    auditShare = reader.double("audit.share")
+    if !(auditShare >= 0 && auditShare <= 1) {
+      reader.problem("audit.share", "must be 0 (no audits) to 1 (every chunk); 0.005 is usual")
+    }
     if n >= 1, alpha > 0, alpha <= 0.5, let exact = ExactDecimal(alpha),
       let smallest = Certificate.smallestDraws(alpha: exact), n < smallest
     {

@@ -135,6 +135,8 @@ package struct Smoothing: Sendable, Hashable {
   package var chunkSamples: Int
   /// Numerics ids that may compute the run; empty to take the first worker's.
   package var numerics: [String]
+  /// Share of chunks that another worker computes again; 0 for no audits.
+  package var auditShare: Double
 
   package enum SamplerName: String, Sendable, Hashable, Codable, CaseIterable { case grid, gaussian }
   package enum Mode: String, Sendable, Hashable, Codable, CaseIterable { case fixed }

@@ -8,6 +8,8 @@ package struct CompleteItem: Sendable {
   /// Canonical decimal.
   package let sigma: String
   package let numericsID: String
+  /// How often votes of it were voided when they were read.
+  package let revision: Int64
   package let mode: String
   package let n0: Int
   package let n: Int
@@ -24,6 +26,7 @@ package struct CompleteItem: Sendable {
     label = Int(try row.int("label"))
     sigma = try row.text("sigma")
     numericsID = try row.text("numerics_id")
+    revision = try row.int("revision")
     mode = try row.text("mode")
     n0 = Int(try row.int("n0"))
     n = Int(try row.int("n"))
@@ -123,11 +126,13 @@ extension Store {
     return votes
   }
 
-  /// Writes down the class that selection chose, once. Returns the class that stands.
-  package func freezeTopClass(item: Int64, topClass: Int) async throws -> Int {
-    Int(
-      try await connection.rows(PackageResources.freeze_top_class_sql, [.int(item), .int(topClass)])[0]
-        .int("top_class"))
+  /// Writes down the class that selection chose, once. Returns the class that stands; nil when votes were voided meanwhile.
+  ///
+  /// - Parameter revision: the item's when its votes were read.
+  package func freezeTopClass(item: Int64, topClass: Int, revision: Int64 = 0) async throws -> Int? {
+    try await connection.rows(
+      PackageResources.freeze_top_class_sql, [.int(item), .int(topClass), .int(revision)]
+    ).first.map { Int(try $0.int("top_class")) }
   }
 
   /// Compute seconds spent on each of the given items.
@@ -139,22 +144,26 @@ extension Store {
     return seconds
   }
 
-  /// Stores certificates; those that another aggregator stored first stay. Returns how many were stored now.
+  /// Stores certificates and draws their audits, in one transaction; those that another aggregator stored first stay.
+  /// Returns how many were stored now.
   package func insertCertificates(_ certificates: [CertificateRow]) async throws -> Int {
     let results = try await connection.pipeline(
-      certificates.map { row in
+      certificates.flatMap { row in
         let predicted = row.radius == nil ? nil : row.topClass
-        return statement(
-          PackageResources.insert_certificate_sql,
-          [
-            .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
-            .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
-            .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
-            .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
-            .text(row.item.numericsID), .double(row.computeSeconds),
-          ])
+        return [
+          statement(PackageResources.draw_audits_sql, [.int(row.item.id), .int(row.item.revision)]),
+          statement(
+            PackageResources.insert_certificate_sql,
+            [
+              .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
+              .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
+              .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
+              .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
+              .text(row.item.numericsID), .double(row.computeSeconds), .int(row.item.revision),
+            ]),
+        ]
       })
-    return results.count { !$0.isEmpty }
+    return results.indices.count { !$0.isMultiple(of: 2) && !results[$0].isEmpty }
   }
 
   /// Sets an item aside that must not be certified, with the reason.

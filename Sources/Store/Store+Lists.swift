@@ -5,7 +5,7 @@ package struct WorkerRecord: Sendable {
   package let id: Int64
   package let name: String
   package let epoch: Int64
-  /// `live`, `draining` or `gone`.
+  /// `live`, `draining`, `gone` or `quarantined`.
   package let state: String
   package let host: String
   package let pid: Int64
@@ -20,6 +20,8 @@ package struct WorkerRecord: Sendable {
   package let trainingRun: Int64?
   /// ISO 8601, UTC.
   package let registeredAt: String
+  /// Why it may neither claim nor post; nil when it may.
+  package let quarantine: String?
 
   init(_ row: Row) throws {
     id = try row.int("worker_id")
@@ -36,6 +38,7 @@ package struct WorkerRecord: Sendable {
     leases = try row.int("leases")
     trainingRun = try row.intOrNil("training_run_id")
     registeredAt = try row.text("registered_at")
+    quarantine = try row.textOrNil("quarantine_reason")
   }
 }
 

@@ -1,6 +1,15 @@
 internal import Database
 package import Lifecycle
 
+/// A person must release this worker before it may work again: it computed wrongly.
+package struct Quarantined: Error, CustomStringConvertible, Sendable {
+  package let name: String
+  package let reason: String
+  package var description: String {
+    "worker \(name) is in quarantine: \(reason). Look at the machine, then: rrcm worker release \(name)"
+  }
+}
+
 /// A registered worker: its number and the epoch of this registration.
 package struct WorkerIdentity: Sendable, Hashable {
   package let id: Int64
@@ -102,6 +111,8 @@ package struct PostOutcome: Sendable, Hashable {
   package var lease: LeaseReply?
   /// The lease was still held when the post arrived.
   package var leaseHeld: Bool { lease != nil }
+  /// The worker is in quarantine: nothing was stored.
+  package var isRefused = false
 
   package init() {}
 }
@@ -142,14 +153,18 @@ package struct Urgency: Sendable, Hashable {
 
 // What a worker does with the queue.
 extension Store {
+  /// A new epoch of a worker name.
+  ///
+  /// - Parameter processSeconds: age of the process, as far as what it has loaded goes.
+  /// - Throws: `Quarantined` while the name is in quarantine.
   package func register(
-    name: String, host: String, pid: Int32, device: String, software: String
+    name: String, host: String, pid: Int32, device: String, software: String, processSeconds: Double = 0
   ) async throws -> WorkerIdentity {
     let row: Row
     do {
       row = try await connection.rows(
         PackageResources.register_worker_sql,
-        [.text(name), .text(host), .int(Int64(pid)), .text(device), .text(software)])[0]
+        [.text(name), .text(host), .int(Int64(pid)), .text(device), .text(software), .double(processSeconds)])[0]
     } catch var error as DatabaseError where error.code == "42501" {
       error.code = "not_this_login"
       error.message =
@@ -157,6 +172,7 @@ extension Store {
         + " Choose another --name; or, as rrcm_coordinator: UPDATE rrcm.worker SET login = '…' WHERE name = '\(name)'"
       throw error
     }
+    if let reason = try row.textOrNil("quarantine_reason") { throw Quarantined(name: name, reason: reason) }
     return WorkerIdentity(id: try row.int("worker_id"), epoch: try row.int("epoch"))
   }
 
@@ -185,9 +201,14 @@ extension Store {
     try await connection.rows(PackageResources.next_work_sql).map { try ReadyRun($0) }
   }
 
-  /// Whether runs of these kinds may still become ready without anybody submitting more.
-  package func workToCome(kinds: Set<String>) async throws -> Bool {
-    try await connection.rows(PackageResources.work_to_come_sql, [.texts(kinds.sorted())])[0].bool("coming")
+  /// Whether runs of these kinds may still become ready for a worker without anybody submitting more; and whether items of
+  /// audited runs wait for their certificates, which may bring audits.
+  package func workToCome(
+    kinds: Set<String>, worker: WorkerIdentity
+  ) async throws -> (isComing: Bool, awaitsCertificates: Bool) {
+    let row = try await connection.rows(
+      PackageResources.work_to_come_sql, [.texts(kinds.sorted()), .int(worker.id)])[0]
+    return (try row.bool("coming"), try row.bool("awaiting"))
   }
 
   /// Gives a run that names no numerics id this one. Returns the ids that may compute it.
@@ -228,7 +249,7 @@ extension Store {
     _ chunks: [ChunkPost], lease: Lease, worker: WorkerIdentity, finishes: Bool, deadlineSeconds: Double,
     next: Int? = nil, urgency: Urgency = Urgency()
   ) async throws -> PostOutcome {
-    var statements: [(sql: String, parameters: [Parameter])] = []
+    var statements = [statement(PackageResources.lock_poster_sql, [.int(worker.id)])]
     for post in chunks {
       let key: [Parameter] = [.int(post.itemID), .int(post.chunk.phase), .int(post.chunk.chunk)]
       statements.append(
@@ -253,9 +274,10 @@ extension Store {
     // Without BEGIN and COMMIT of their own: a process frozen between round trips would keep its locks.
     let results = try await connection.pipeline(statements)
     var outcome = PostOutcome()
-    for i in chunks.indices {
-      let differs = !results[2 * i + 1].isEmpty
-      if !results[2 * i].isEmpty {
+    outcome.isRefused = results[0].isEmpty
+    for i in chunks.indices where !outcome.isRefused {
+      let differs = !results[2 * i + 2].isEmpty
+      if !results[2 * i + 1].isEmpty {
         outcome.stored += 1
       } else if differs {
         outcome.disagreements += 1

@@ -65,10 +65,13 @@ package struct CertificationProtocol: Sendable, Hashable {
   package var alpha: Double
   package var sampler: String
   package var chunkSamples: Int
+  /// Share of chunks that another worker computes again; 0 for no audits. No certificate depends on it.
+  package var auditShare: Double
   package var levels: [Level]
 
   package init(
-    mode: String, n0: Int, n: Int, alpha: Double, sampler: String, chunkSamples: Int, levels: [Level]
+    mode: String, n0: Int, n: Int, alpha: Double, sampler: String, chunkSamples: Int, auditShare: Double = 0,
+    levels: [Level]
   ) {
     self.mode = mode
     self.n0 = n0
@@ -76,6 +79,7 @@ package struct CertificationProtocol: Sendable, Hashable {
     self.alpha = alpha
     self.sampler = sampler
     self.chunkSamples = chunkSamples
+    self.auditShare = auditShare
     self.levels = levels
   }
 }
@@ -127,6 +131,8 @@ package struct RunProgress: Sendable {
   package let error: String?
   package let createdAt: String
   package let elapsedSeconds: Double?
+  /// Certificates with an open audit.
+  package let provisional: Int64
 
   package var isFinished: Bool { ["done", "failed", "cancelled"].contains(state) }
 
@@ -146,6 +152,7 @@ package struct RunProgress: Sendable {
     error = try row.textOrNil("error")
     createdAt = try row.text("created_at")
     elapsedSeconds = try row.doubleOrNil("elapsed_seconds")
+    provisional = try row.int("provisional")
   }
 }
 
@@ -188,7 +195,8 @@ extension Store {
     }
     return CertificationProtocol(
       mode: try row.text("mode"), n0: Int(try row.int("n0")), n: Int(try row.int("n")), alpha: try row.double("alpha"),
-      sampler: try row.text("sampler"), chunkSamples: Int(try row.int("chunk_samples")), levels: levels)
+      sampler: try row.text("sampler"), chunkSamples: Int(try row.int("chunk_samples")),
+      auditShare: try row.double("audit_share"), levels: levels)
   }
 
   /// Progress of all runs, or of one.
@@ -224,8 +232,9 @@ extension Connection {
       PackageResources.insert_certification_sql,
       [
         .int(id), .text(rules.mode), .int(rules.n0), .int(rules.n), .double(rules.alpha), .text(rules.sampler),
-        .int(rules.chunkSamples),
+        .int(rules.chunkSamples), .double(rules.auditShare),
       ])
+    _ = try rows(PackageResources.insert_audit_salt_sql, [.int(id)])
     for level in rules.levels {
       _ = try rows(
         PackageResources.insert_certification_sigma_sql,

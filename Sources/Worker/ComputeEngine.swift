@@ -51,13 +51,26 @@ package actor ComputeEngine {
   ) throws -> Standing {
     _ = try imageSet(dataset)
     for level in levels { _ = try stream(seed: seed, level: level) }
-    let classifier = try classifier(digest)
-    let configuration = classifier.configuration
-    let count = 16
-    let inputs = RandomStream(seed: 0, purpose: "canary").normals(count: count * configuration.imageElements, at: 0)
-    let logits = try classifier.logits(inputs: inputs, count: count, noiseLevel: 0.5)
     return Standing(
-      numericsID: classifier.numerics.description, canaryDigest: logits.withUnsafeBytes { SHA256(hashing: $0) }.hex)
+      numericsID: try classifier(digest).numerics.description, canaryDigest: try canary(checkpoint: digest))
+  }
+
+  /// SHA-256 of the canary batch's logits, computed with the weights as they are in memory now.
+  package func canary(checkpoint digest: String) throws -> String {
+    let classifier = try classifier(digest)
+    let count = 16
+    let inputs = RandomStream(seed: 0, purpose: "canary")
+      .normals(count: count * classifier.configuration.imageElements, at: 0)
+    let logits = try classifier.logits(inputs: inputs, count: count, noiseLevel: 0.5)
+    return logits.withUnsafeBytes { SHA256(hashing: $0) }.hex
+  }
+
+  /// Drops every network, image and table, so that they are loaded anew: what is in memory is not to be trusted.
+  package func forget() {
+    classifiers.removeAll()
+    imageSets.removeAll()
+    streams.removeAll()
+    training = nil
   }
 
   /// Computes one chunk: noise, forward passes, votes.

@@ -32,11 +32,14 @@ final class Registration: Sendable {
   private static var now: Duration { ContinuousClock.now - origin }
 
   /// The present identity; registers when there is none or it was lost.
+  ///
+  /// - Throws: `Quarantined` while a person must release this worker.
   func identity() async throws -> WorkerIdentity {
     if let current { return current }
     let sentAt = Self.now
     let identity = try await store.register(
-      name: settings.name, host: settings.host, pid: settings.pid, device: device, software: settings.software)
+      name: settings.name, host: settings.host, pid: settings.pid, device: device, software: settings.software,
+      processSeconds: sentAt.inSeconds)
     state.withLock {
       $0.identity = identity
       $0.standing = Standing(timings: settings.timings, registeredAt: sentAt)

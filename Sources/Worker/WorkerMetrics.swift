@@ -12,6 +12,9 @@ struct WorkerMetrics: Sendable {
   private let duplicates: Counter
   private let disagreements: Counter
   private let latePosts: Counter
+  private let audits: Counter
+  private let selfAudits: Counter
+  private let differingAudits: Counter
 
   init(_ metrics: Metrics) {
     leases = metrics.counter("rrcm_leases_total", help: "Ranges claimed")
@@ -25,11 +28,22 @@ struct WorkerMetrics: Sendable {
     disagreements = metrics.counter(
       "rrcm_chunks_disagreeing_total", help: "Chunks that were stored already, with different votes")
     latePosts = metrics.counter("rrcm_posts_late_total", help: "Posts whose lease had ended; their votes are stored")
+    audits = metrics.counter(
+      "rrcm_audits_total", help: "Chunks that this worker computed again to check who posted them")
+    selfAudits = metrics.counter(
+      "rrcm_audits_own_total", help: "Those that it had posted itself, as no other worker was there")
+    differingAudits = metrics.counter("rrcm_audits_differing_total", help: "Those whose votes differed")
   }
 
   func record(_ post: ChunkPost) {
     samples.increment(by: Double(post.chunk.samples.count))
     computeSeconds.increment(by: post.computeMilliseconds / 1000)
+  }
+
+  func record(_ outcome: AuditOutcome) {
+    audits.increment()
+    if outcome == .selfAudited { selfAudits.increment() }
+    if outcome == .differs { differingAudits.increment() }
   }
 
   func record(_ outcome: PostOutcome) {

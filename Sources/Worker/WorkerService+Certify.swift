@@ -31,6 +31,7 @@ extension WorkerService {
     var posts = Posts()
     var worked = false
     do {
+      worked = try await audit(task, as: identity) > 0
       var next = try await claim(&task, in: turn)
       while let lease = next {
         worked = true
@@ -253,7 +254,7 @@ extension WorkerService {
     if finishes || !outcome.leaseHeld { turn.ended(lease.id) }
     if outcome.disagreements > 0 {
       logger.critical(
-        "votes differ from those stored: the item is held",
+        "votes differ from those stored: the item is held until arbitration",
         metadata: ["lease_id": "\(lease.id)", "item_id": "\(lease.itemID)", "chunks": "\(outcome.disagreements)"])
     }
     if !outcome.leaseHeld {

@@ -58,9 +58,12 @@ package struct WorkerService: Service {
     var share = FairShare(turn: settings.timings.turn)
     var random = SystemRandomNumberGenerator()
     var mayHoldJob = false
+    var isQuarantined = false
+    var workedAt = ContinuousClock.now
     while !isStopping {
       do {
         let identity = try await registration.identity()
+        isQuarantined = false
         // Nothing is held between turns: what the database says is held was claimed without our hearing of it.
         try await store.returnLeases(store.leases(heldBy: identity))
         if mayHoldJob {
@@ -101,15 +104,30 @@ package struct WorkerService: Service {
           }
           passedOver.append(run.id)
         }
+        if worked { workedAt = .now }
         if !worked {
-          if settings.stopsWhenIdle, try await !store.workToCome(kinds: settings.kinds) {
-            return refusals.first(of: ready) ?? failed.values.first
+          if settings.stopsWhenIdle {
+            let (isComing, awaits) = try await store.workToCome(kinds: settings.kinds, worker: identity)
+            // Audits are drawn with certificates: time for an aggregator, should there be one.
+            let patience = min(settings.timings.deadAfter, .seconds(10))
+            if !isComing, !(awaits && ContinuousClock.now - workedAt < patience) {
+              return refusals.first(of: ready) ?? failed.values.first
+            }
           }
           await waitForWork()
           for id in tasks.keys { tasks[id]?.floor.reset(at: Self.now) }
         }
       } catch let error as DatabaseError where error.code == "not_this_login" {
         return LeftWork(description: error.message, fault: .machine)
+      } catch let error as Quarantined {
+        if !isQuarantined {
+          logger.error("set aside: this worker may neither claim nor post", metadata: ["reason": "\(error)"])
+          tasks = [:]
+          await engine.forget()
+        }
+        isQuarantined = true
+        if settings.stopsWhenIdle { return LeftWork(description: "\(error)", fault: .machine) }
+        try? await Task.sleep(for: settings.timings.beatEvery)
       } catch {
         guard !isStopping else { return nil }
         logger.warning("pausing after an error", metadata: ["error": "\(error)"])

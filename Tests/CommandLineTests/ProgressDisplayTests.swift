@@ -9,7 +9,8 @@ import Testing
   /// A run as the view `run_progress` gives it.
   private func view(
     done: Int, total: Int, unit: String = "items", samples: Int = 0, state: String = "running", draws: Int64? = nil,
-    workers: Int64 = 1, speed: Double? = nil, metrics: [(name: String, step: Int64, value: Double)] = []
+    workers: Int64 = 1, speed: Double? = nil, provisional: Int = 0,
+    metrics: [(name: String, step: Int64, value: Double)] = []
   ) async throws -> ProgressDisplay.View {
     let run = try await withTestDatabase(migrated: false) { database async throws in
       try RunProgress(
@@ -18,8 +19,8 @@ import Testing
           SELECT 3::bigint AS run_id, 'probe' AS name, 'certify' AS kind, $1::text AS state, 0::bigint AS priority,
                  $2::bigint AS done, $3::bigint AS total, $4::text AS unit, $5::bigint AS samples, 0::bigint AS held,
                  0::bigint AS disagreements, NULL::bigint AS depends_on, NULL::text AS error, 'now' AS created_at,
-                 900::float8 AS elapsed_seconds
-          """, [.text(state), .int(done), .int(total), .text(unit), .int(samples)])[0])
+                 900::float8 AS elapsed_seconds, $6::bigint AS provisional
+          """, [.text(state), .int(done), .int(total), .text(unit), .int(samples), .int(provisional)])[0])
     }
     return .init(run: run, drawsPerItem: draws, metrics: metrics, workers: workers, reportedSpeed: speed)
   }
@@ -57,6 +58,12 @@ import Testing
   func drawn() async throws {
     let view = try await view(done: 99, total: 100, samples: 2_000_000, draws: 20_000, workers: 0)
     #expect(line(view) == "probe ███████████████████████░  99 %  99/100 items")
+  }
+
+  @Test("certificates whose audits are open are said to be provisional")
+  func provisional() async throws {
+    let view = try await view(done: 100, total: 100, samples: 2_000_000, draws: 20_000, provisional: 7)
+    #expect(line(view) == "probe ████████████████████████ 100 %  100/100 items  7 provisional")
   }
 
   @Test("a training shows its loss and accuracy, and goes by its steps; a run not planned yet its state")

@@ -115,6 +115,13 @@ import Testing
           votes: SparseVotes(classes: [0, 3], votes: [1, Int32(samples) - 1]), computeMilliseconds: 1)
       ], lease: lease, worker: liar, finishes: true, deadlineSeconds: 1)
     #expect(outcome.disagreements == 1)
+    // As arbitration and the aggregator leave it.
+    try await fleet.store.connection.script(
+      """
+      UPDATE rrcm.worker SET quarantined_at = now(), quarantine_reason = 'its votes are wrong', state = 'gone' WHERE name = 'liar';
+      UPDATE rrcm.item SET state = 'held', error = 'its draws are not those planned'
+       WHERE item_id = (SELECT max(i.item_id) FROM rrcm.item i JOIN rrcm.run r USING (run_id) WHERE r.name = 'long');
+      """)
   }
 
   private static let sweep = """

@@ -51,9 +51,13 @@ import Testing
       #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
       // A second computation of the other item differs after it was certified.
       let lease = Lease(id: 0, itemID: rows[1].item.id, units: 0..<4, imageIndex: 1, sigma: "0.25")
-      #expect(try await fixture.post(lease, a, units: [1], topClass: 2).disagreements == 1)
+      let b = try await fixture.worker("b")
+      #expect(try await fixture.post(lease, b, units: [1], topClass: 2).disagreements == 1)
       #expect(
         try await fixture.store.results(ofRun: fixture.run).allSatisfy { $0.certificate == nil && $0.state == "held" })
+      #expect(try await fixture.store.finishRuns().isEmpty, "the dispute is not settled")
+      #expect(try await fixture.store.arbitrate(patienceSeconds: 600).waiting == 1, "a third worker may come")
+      #expect(try await fixture.store.arbitrate(patienceSeconds: -1).undecided == 1)
       #expect(try await fixture.store.finishRuns() == [fixture.run])
       let progress = try await fixture.store.progress(ofRun: fixture.run)[0]
       #expect(progress.state == "failed" && progress.held == 2)

@@ -17,7 +17,7 @@ struct Fixture {
 
   /// Makes the database, plans the run, and runs `body`.
   static func with<T: Sendable>(
-    images: Int = 2, numerics: [String] = [], _ body: (Fixture) async throws -> T
+    images: Int = 2, numerics: [String] = [], auditShare: Double = 0, _ body: (Fixture) async throws -> T
   ) async throws -> T {
     try await withTestDatabase { database in
       let store = Store(database.connection())
@@ -30,14 +30,15 @@ struct Fixture {
         })
       try await store.insertCheckpoint(
         digest: checkpointDigest, name: "net", kind: "classifier", configuration: "{}", runID: nil, source: "a test")
-      let run = try await insertRun(store, images: images, numerics: numerics)
+      let run = try await insertRun(store, images: images, numerics: numerics, auditShare: auditShare)
       return try await body(Fixture(database: database, store: store, run: run))
     }
   }
 
   /// Submits and plans a certification run.
   static func insertRun(
-    _ store: Store, name: String = "probe", images: Int, numerics: [String] = [], priority: Int = 0, weight: Int = 100
+    _ store: Store, name: String = "probe", images: Int, numerics: [String] = [], priority: Int = 0, weight: Int = 100,
+    auditShare: Double = 0
   ) async throws -> Int64 {
     let run = try await store.insertRun(
       NewRun(
@@ -45,7 +46,7 @@ struct Fixture {
         checkpointDigest: checkpointDigest, dependsOn: nil, imageIndices: (0..<Int32(images)).map { $0 },
         numericsIDs: numerics, software: "test",
         certification: CertificationProtocol(
-          mode: "fixed", n0: 2, n: 10, alpha: 0.001, sampler: "grid", chunkSamples: 4,
+          mode: "fixed", n0: 2, n: 10, alpha: 0.001, sampler: "grid", chunkSamples: 4, auditShare: auditShare,
           levels: [.init(sigma: "0.25", gridM: 1, slack: 1e-12, tableDigest: String(repeating: "e", count: 64))]),
         weight: weight))
     _ = try await store.planSubmittedRuns { _ in .items(units: units.unitCount) }

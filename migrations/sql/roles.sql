@@ -12,14 +12,17 @@ DECLARE
   -- what rrcm_reader may do.
   grants text[][] := ARRAY[
     -- Work, where every worker writes.
-    ['worker',       'SELECT, INSERT (name, host, pid, device, software), UPDATE (epoch, state, host, pid, device, software, numerics_ids, samples_per_second, registered_at, beat_at)', 'SELECT, UPDATE', ''],
+    ['worker',       'SELECT, INSERT (name, host, pid, device, software, process_since), UPDATE (epoch, state, host, pid, device, software, numerics_ids, samples_per_second, process_since, registered_at, beat_at)', 'SELECT, UPDATE', ''],
     ['item',         'SELECT, UPDATE (state, next_unit, numerics_id, error)', 'SELECT, INSERT, UPDATE', ''],
+    ['audit',        'SELECT, UPDATE (state, holder_id, holder_epoch, deadline_at, disputed_at, decided_at, result)', 'SELECT, INSERT, UPDATE', ''],
+    ['audit_computation', 'SELECT, INSERT', 'SELECT, INSERT', ''],
+    ['canary_check', 'SELECT, UPDATE (logits_digest, answered_at)', 'SELECT, INSERT', ''],
     ['gap',          'SELECT, INSERT, UPDATE (lo), DELETE', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['lease',        'SELECT, INSERT, UPDATE (lo, hi, duplicate, deadline_at, renewed_at), DELETE', 'SELECT, UPDATE, DELETE', ''],
-    ['chunk_count',  'SELECT, INSERT', 'SELECT', ''],
-    ['disagreement', 'SELECT, INSERT', 'SELECT', ''],
+    ['chunk_count',  'SELECT, INSERT', 'SELECT, DELETE', ''],
+    ['disagreement', 'SELECT, INSERT', 'SELECT, UPDATE (audit_id)', ''],
     ['event',        'SELECT, INSERT (kind, run_id, worker_id, detail)', 'SELECT, INSERT', ''],
-    ['canary',       'SELECT, INSERT, UPDATE (second_worker_id, trusted_at)', 'SELECT', ''],
+    ['canary',       'SELECT, INSERT, UPDATE (second_worker_id, trusted_at)', 'SELECT, DELETE', ''],
     ['job',          'SELECT, UPDATE (state, run_lease, attempts, worker_id, epoch, deadline_at, step, snapshot_digest, snapshot_step, checkpoint_digest, error, finished_at)', 'SELECT, INSERT, UPDATE', ''],
     ['metric',       'SELECT, INSERT, UPDATE (value, recorded_at)', 'SELECT', ''],
     ['run',          'SELECT, UPDATE (state, numerics_ids, error, finished_at)', 'SELECT, INSERT, UPDATE, DELETE', ''],
@@ -28,7 +31,11 @@ DECLARE
     -- What runs are made of, and what comes out of them.
     ['certification',        'SELECT', 'SELECT, INSERT', ''],
     ['certification_sigma',  'SELECT', 'SELECT, INSERT', ''],
-    ['certificate',          '', 'SELECT, INSERT', ''],
+    ['certificate',          '', 'SELECT, INSERT, DELETE', ''],
+    -- Workers must not know which chunks will be audited.
+    ['audit_salt',             '', 'SELECT, INSERT', ''],
+    ['certificate_superseded', '', 'SELECT, INSERT', ''],
+    ['chunk_count_void',       '', 'SELECT, INSERT', ''],
     ['checkpoint',           'SELECT, INSERT', 'SELECT, INSERT', ''],
     ['checkpoint_name',      'SELECT, INSERT, UPDATE (named_at)', 'SELECT, INSERT, UPDATE (named_at)', ''],
     ['dataset',              'SELECT', 'SELECT, INSERT', ''],
@@ -60,6 +67,7 @@ DECLARE
     ['report_interval',      '', 'SELECT', 'SELECT'],
     ['report_level',         '', 'SELECT', 'SELECT'],
     ['report_result',        '', 'SELECT', 'SELECT'],
+    ['run_audit',            '', 'SELECT', 'SELECT'],
     ['run_detail',           '', 'SELECT', 'SELECT'],
     ['run_progress',         '', 'SELECT', 'SELECT'],
     ['similar_run',          '', 'SELECT', 'SELECT'],
@@ -71,6 +79,7 @@ DECLARE
   ];
   -- Function; the roles that may call it. Trigger functions need no grant.
   functions text[][] := ARRAY[
+    ['audit_draw(bytea,bigint,integer,integer)', 'rrcm_coordinator'],
     ['average_certified_radius(bigint,numeric)',            'rrcm_coordinator, rrcm_reader'],
     ['binomial_lower(integer,integer,double precision)',     'rrcm_coordinator, rrcm_reader'],
     ['binomial_tail(integer,integer,double precision)',      'rrcm_coordinator, rrcm_reader'],
@@ -89,6 +98,7 @@ DECLARE
     ['worker',       'login = session_user', 'login = session_user', 'login = session_user'],
     -- Splitting and ending what another holds too stays among the workers of one login.
     ['lease',        '$', '$', '$'],
+    ['canary_check', 'false', '$', '$'],
     ['canary',       'EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = first_worker_id AND w.login = session_user)', 'true', 'true'],
     ['job',          'false', 'state = ''queued'' OR $', 'worker_id IS NULL OR $'],
     ['metric',       'EXISTS (SELECT FROM rrcm.job j JOIN rrcm.worker w USING (worker_id) WHERE j.run_id = metric.run_id AND w.login = session_user)', 'true',
@@ -209,7 +219,7 @@ BEGIN
   END LOOP;
 
   -- Where rows are only ever added, a trigger on each costs less than a policy, which is planned with every statement.
-  FOREACH name IN ARRAY ARRAY['chunk_count', 'disagreement', 'event'] LOOP
+  FOREACH name IN ARRAY ARRAY['chunk_count', 'disagreement', 'event', 'audit_computation'] LOOP
     EXECUTE format(
       'CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON rrcm.%I FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_foreign_worker()',
       name || '_worker_rules', name);

@@ -52,6 +52,11 @@ struct FleetChecks {
   }
 
   private func workers() async throws -> Finding {
+    if let first = try await store.workers(includingGone: true).first(where: { $0.quarantine != nil }) {
+      return .trouble(
+        .workers, "worker \(first.name) on \(first.host) is in quarantine", cause: first.quarantine ?? "",
+        remedy: "look at that machine's memory, heat and driver, then: rrcm worker release \(first.name)")
+    }
     let silent = try await store.doctorSilent(longerThan: Self.silence)
     if let first = silent.first {
       return .trouble(

@@ -98,6 +98,7 @@ struct ProgressDisplay {
       text += String(format: "  %.0f samples/s", Double(pace.samples) / pace.seconds)
     }
     if let left = left(view, pace: pace) { text += "  \(left)" }
+    if run.provisional > 0 { text += "  \(run.provisional) provisional" }
     if run.held > 0 { text += "  \(run.held) held" }
     for metric in view.metrics where metric.name == "loss" || metric.name == "accuracy_sigma_0.25" {
       text += "  \(metric.name) \(String(format: "%.3f", metric.value))"

@@ -55,7 +55,8 @@ extension RunCommand {
         columns: [
           "run", "name", "kind", "state", "done", "total", "unit", "samples", "seconds", "error", "priority", "held",
           "disagreements", "depends_on", "created", "seed", "dataset", "checkpoint", "numerics", "sigma", "n0", "n",
-          "alpha", "sampler", "mode", "chunk_samples", "spec",
+          "alpha", "sampler", "mode", "chunk_samples", "spec", "audit_share", "audits_due", "audits_agreed",
+          "audits_own", "audits_disputed", "audits_undecided", "provisional", "voided_chunks", "superseded",
         ], isRecord: true),
       RowLayout(option: "--metrics", columns: ["name", "step", "value"]),
     ]
@@ -90,6 +91,7 @@ extension RunCommand {
       }
       guard let progress = try await store.progress(ofRun: record.id).first else { return }
       let rules = try await store.certification(ofRun: record.id)
+      let audit = try await store.audit(ofRun: record.id)
       var table = OutputTable(Self.layouts[0])
       table.add([
         .int(record.id), .text(record.name), .text(record.kind), .text(record.state), .int(progress.done),
@@ -101,6 +103,9 @@ extension RunCommand {
         // Written out: three decimals would make 0 of a small one.
         output.output == .table ? .text(rules.map { "\($0.alpha)" }) : .double(rules?.alpha), .text(rules?.sampler),
         .text(rules?.mode), .int(rules?.chunkSamples), .text(record.spec),
+        output.output == .table ? .text(audit.map { "\($0.share)" }) : .double(audit?.share), .int(audit?.due),
+        .int(audit?.agreed), .int(audit?.selfAudited), .int(audit?.disputed), .int(audit?.undecided),
+        .int(audit?.provisional), .int(audit?.voided), .int(audit?.superseded),
       ])
       table.print(output)
       if output.output == .table, !values.rows.isEmpty { Console.out("\n" + values.text(.table)) }

@@ -10,11 +10,12 @@ WITH differing AS (
      AND c.phase = $2
      AND c.chunk = $3
      AND (c.classes <> $4::smallint[] OR c.votes <> $5::int[])
+     AND EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = $6 AND w.quarantined_at IS NULL)
   RETURNING item_id, phase, chunk
 ), held AS (
   UPDATE rrcm.item i
      SET state = 'held',
-         error = format('phase %s chunk %s was computed twice with different votes', d.phase, d.chunk)
+         error = format('phase %s chunk %s was computed twice with different votes; arbitration goes on', d.phase, d.chunk)
     FROM differing d
    WHERE i.item_id = d.item_id
      AND i.state IN ('open', 'claimed', 'certified')

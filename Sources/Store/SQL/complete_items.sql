@@ -7,6 +7,7 @@ WITH waiting AS MATERIALIZED (
          i.label,
          i.sigma,
          i.numerics_id,
+         i.revision,
          i.unit_count
     FROM rrcm.item i
     JOIN rrcm.run r USING (run_id)
@@ -22,6 +23,7 @@ SELECT i.item_id,
        i.label,
        i.sigma::text AS sigma,
        i.numerics_id,
+       i.revision,
        p.mode,
        p.n0,
        p.n,

@@ -4,6 +4,7 @@ SELECT mode,
        n,
        alpha,
        sampler,
-       chunk_samples
+       chunk_samples,
+       audit_share
   FROM rrcm.certification_protocol
  WHERE run_id = $1

@@ -1,5 +1,6 @@
 -- name: finish_certify_runs
--- Ends runs that have nothing left to do: done when every item is certified, failed when some are held.
+-- Ends runs that have nothing left to do: done when every item is certified, failed when some are held; never while an
+-- audit is open.
 UPDATE rrcm.run r
    SET state = CASE WHEN ended.held = 0 THEN 'done'::rrcm.run_state ELSE 'failed' END,
        error = CASE
@@ -17,4 +18,8 @@ UPDATE rrcm.run r
   ) AS ended
  WHERE r.run_id = ended.run_id
    AND r.state = 'running'
+   AND NOT EXISTS (SELECT FROM rrcm.audit a WHERE a.run_id = r.run_id AND a.state IN ('due', 'disputed'))
+   AND NOT EXISTS (
+         SELECT FROM rrcm.disagreement d JOIN rrcm.item i USING (item_id)
+          WHERE i.run_id = r.run_id AND d.audit_id IS NULL)
 RETURNING r.run_id

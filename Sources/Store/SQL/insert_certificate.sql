@@ -1,11 +1,12 @@
 -- name: insert_certificate
--- Stores a certificate and closes its item, if that still waits for one: not when it was held or cancelled meanwhile. A
--- second aggregator's equal certificate changes nothing.
+-- Stores a certificate and closes its item, if that still waits for one: not when it was held or cancelled meanwhile, or
+-- votes of it were voided (revision $16). A second aggregator's equal certificate changes nothing.
 WITH waiting AS MATERIALIZED (
   SELECT i.item_id
     FROM rrcm.item i
    WHERE i.item_id = $1
      AND i.state = 'claimed'
+     AND i.revision = $16
      FOR NO KEY UPDATE
 ), stored AS (
   INSERT INTO rrcm.certificate (item_id, mode, top_class, n_a, n0, n, alpha, slack, p_lower, abstained, predicted, radius,

@@ -13,7 +13,8 @@ SELECT run_id,
        depends_on,
        error,
        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS created_at,
-       elapsed_seconds
+       elapsed_seconds,
+       coalesce((SELECT a.provisional FROM rrcm.run_audit a WHERE a.run_id = run_progress.run_id), 0) AS provisional
   FROM rrcm.run_progress
  WHERE $1::bigint IS NULL
     OR run_id = $1
