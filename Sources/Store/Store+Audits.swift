@@ -259,7 +259,7 @@ extension Connection {
     }
     var quarantine = Quarantine(
       worker: worker, name: try row.text("name"), host: try row.text("host"), reason: reason)
-    try event(
+    try self.event(
       "worker_quarantined", run: dispute.run, worker: worker, "\(quarantine.name) on \(quarantine.host): \(reason)")
     _ = try rows(PackageResources.return_leases_sql, [.bigints(try row.bigints("leases"))])
     _ = try rows(PackageResources.forget_canaries_sql, [.int(worker)])
@@ -267,7 +267,7 @@ extension Connection {
       let (chunks, certificates) = (Int(try run.int("chunks")), Int(try run.int("certificates")))
       quarantine.chunks += chunks
       quarantine.certificates += certificates
-      try event(
+      try self.event(
         "votes_voided", run: try run.int("run_id"), worker: worker,
         "\(chunks) chunks of \(quarantine.name) are computed again, \(certificates) certificates superseded")
     }
