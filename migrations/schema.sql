@@ -5,6 +5,17 @@ CREATE SCHEMA rrcm;
 
 COMMENT ON SCHEMA rrcm IS 'rRCM Fleet: certification and training work, votes and certificates';
 
+CREATE TYPE rrcm.audit_state AS ENUM (
+    'due',
+    'disputed',
+    'agreed',
+    'self_audited',
+    'undecided',
+    'void'
+);
+
+COMMENT ON TYPE rrcm.audit_state IS 'due: to be computed again; disputed: results differ, arbitration goes on; agreed: another worker found the same votes; self_audited: only the worker that posted it was there, and found them again in other batches; undecided: nobody can tell who is wrong, the item is held; void: its votes were voided, a new audit is drawn with the new ones';
+
 CREATE TYPE rrcm.item_state AS ENUM (
     'open',
     'claimed',
@@ -82,6 +93,67 @@ CREATE TYPE rrcm.worker_state AS ENUM (
 );
 
 COMMENT ON TYPE rrcm.worker_state IS 'live: beats; draining: finishes what it holds and claims no more, as rrcm worker drain asks; gone: stopped, or silent for too long';
+
+CREATE FUNCTION rrcm.audit_draw(salt bytea, item_id bigint, phase integer, chunk integer) RETURNS double precision
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN ((((('x'::text || encode(SUBSTRING(sha256((((salt || int8send(item_id)) || int4send(phase)) || int4send(chunk))) FROM 1 FOR 6), 'hex'::text)))::bit(48))::bigint)::double precision / (281474976710656.0)::double precision);
+
+COMMENT ON FUNCTION rrcm.audit_draw(salt bytea, item_id bigint, phase integer, chunk integer) IS 'A number in [0, 1) per chunk, by hash: the chunk is audited when it is under the run''s audit share';
+
+CREATE TABLE rrcm.audit (
+    audit_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    item_id bigint NOT NULL,
+    phase smallint NOT NULL,
+    chunk integer NOT NULL,
+    cause text NOT NULL,
+    state rrcm.audit_state DEFAULT 'due'::rrcm.audit_state NOT NULL,
+    poster_id bigint NOT NULL,
+    holder_id bigint,
+    holder_epoch integer,
+    deadline_at timestamp with time zone,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    disputed_at timestamp with time zone,
+    decided_at timestamp with time zone,
+    result text,
+    CONSTRAINT audit_cause_known CHECK ((cause = ANY (ARRAY['drawn'::text, 'worker'::text, 'disagreement'::text]))),
+    CONSTRAINT audit_decided_or_open CHECK (((state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state])) = (decided_at IS NULL))),
+    CONSTRAINT audit_disputed_since CHECK (((state <> 'disputed'::rrcm.audit_state) OR (disputed_at IS NOT NULL))),
+    CONSTRAINT audit_held_with_deadline CHECK ((((holder_id IS NULL) = (deadline_at IS NULL)) AND ((holder_id IS NULL) = (holder_epoch IS NULL))))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE rrcm.audit IS 'Chunks that are, or were, computed again to check the worker that posted them; a certificate is provisional while one of its chunks has an open audit';
+
+COMMENT ON COLUMN rrcm.audit.audit_id IS 'Number of the audit';
+
+COMMENT ON COLUMN rrcm.audit.run_id IS 'Run of the item';
+
+COMMENT ON COLUMN rrcm.audit.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.audit.phase IS '0 selection, 1 estimation';
+
+COMMENT ON COLUMN rrcm.audit.chunk IS 'Chunk within the phase';
+
+COMMENT ON COLUMN rrcm.audit.cause IS 'drawn: by the run''s share; worker: the first image to which a worker contributed; disagreement: two posts of one chunk differed';
+
+COMMENT ON COLUMN rrcm.audit.state IS 'due and disputed are open, the others final';
+
+COMMENT ON COLUMN rrcm.audit.poster_id IS 'Worker whose votes are checked';
+
+COMMENT ON COLUMN rrcm.audit.holder_id IS 'Worker that computes it at present; null when nobody does';
+
+COMMENT ON COLUMN rrcm.audit.holder_epoch IS 'Epoch of that worker';
+
+COMMENT ON COLUMN rrcm.audit.deadline_at IS 'When another worker may take it';
+
+COMMENT ON COLUMN rrcm.audit.due_at IS 'When it was drawn';
+
+COMMENT ON COLUMN rrcm.audit.disputed_at IS 'When results first differed';
+
+COMMENT ON COLUMN rrcm.audit.decided_at IS 'When it was decided';
+
+COMMENT ON COLUMN rrcm.audit.result IS 'How it ended, one sentence';
 
 CREATE TABLE rrcm.certificate (
     item_id bigint NOT NULL,
@@ -179,6 +251,7 @@ CREATE TABLE rrcm.item (
     numerics_id text,
     top_class integer,
     error text,
+    revision integer DEFAULT 0 NOT NULL,
     CONSTRAINT item_held_with_reason CHECK (((state <> 'held'::rrcm.item_state) OR (error IS NOT NULL))),
     CONSTRAINT item_open_while_units_are_left CHECK (((state <> 'open'::rrcm.item_state) OR (next_unit < unit_count))),
     CONSTRAINT item_units_in_range CHECK (((unit_count >= 2) AND ((next_unit >= 0) AND (next_unit <= unit_count))))
@@ -208,6 +281,8 @@ COMMENT ON COLUMN rrcm.item.numerics_id IS 'The one numerics id whose votes it t
 COMMENT ON COLUMN rrcm.item.top_class IS 'Class that selection chose; frozen before estimation votes are read';
 
 COMMENT ON COLUMN rrcm.item.error IS 'Why it is held';
+
+COMMENT ON COLUMN rrcm.item.revision IS 'How often votes of it were voided: what an aggregator made of an earlier revision is not stored';
 
 CREATE TABLE rrcm.run (
     run_id bigint NOT NULL,
@@ -300,7 +375,13 @@ CREATE VIEW rrcm.certificate_result AS
     c.p_lower,
     c.numerics_id,
     c.compute_seconds,
-    c.certified_at
+    c.certified_at,
+        CASE
+            WHEN (c.item_id IS NOT NULL) THEN (EXISTS ( SELECT
+               FROM rrcm.audit a
+              WHERE ((a.item_id = i.item_id) AND (a.state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state])))))
+            ELSE NULL::boolean
+        END AS provisional
    FROM (((rrcm.item i
      JOIN rrcm.run r USING (run_id))
      LEFT JOIN rrcm.dataset_image d ON (((d.dataset_digest = r.dataset_digest) AND (d.image_index = i.image_index))))
@@ -355,6 +436,8 @@ COMMENT ON COLUMN rrcm.certificate_result.numerics_id IS 'Numerics id of every v
 COMMENT ON COLUMN rrcm.certificate_result.compute_seconds IS 'Compute time of all its chunks';
 
 COMMENT ON COLUMN rrcm.certificate_result.certified_at IS 'When it was certified';
+
+COMMENT ON COLUMN rrcm.certificate_result.provisional IS 'Whether some of its votes are still to be computed again by an audit; null without a certificate';
 
 CREATE FUNCTION rrcm.average_certified_radius(run bigint, noise_level numeric) RETURNS double precision
     LANGUAGE sql STABLE
@@ -443,6 +526,21 @@ $$;
 
 COMMENT ON FUNCTION rrcm.false_certificates(images integer, alpha double precision, rho double precision) IS 'The smallest c with P(Bin(images, alpha) > c) <= rho: at most so many of the certificates are false, with probability 1 - rho';
 
+CREATE FUNCTION rrcm.refuse_foreign_worker() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = new.worker_id AND w.login = session_user)
+     OR pg_has_role(current_user, 'rrcm_coordinator', 'USAGE') OR pg_has_role(current_user, 'rrcm_owner', 'USAGE') THEN
+    RETURN new;
+  END IF;
+  RAISE EXCEPTION 'login % may not add a row of % in the name of worker %', session_user, TG_TABLE_NAME, new.worker_id
+    USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+COMMENT ON FUNCTION rrcm.refuse_foreign_worker() IS 'Refuses rows in the name of another login''s worker, where rows are only ever added. "rrcm roles apply" makes its triggers: they cost less than row-level security with every vote';
+
 CREATE FUNCTION rrcm.refuse_update() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -453,8 +551,22 @@ $$;
 
 COMMENT ON FUNCTION rrcm.refuse_update() IS 'Trigger: rows are never changed';
 
+CREATE FUNCTION rrcm.refuse_worker() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+  IF pg_has_role(current_user, 'rrcm_coordinator', 'USAGE') OR pg_has_role(current_user, 'rrcm_owner', 'USAGE') THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'a worker may not change a row of % in this way', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+
+COMMENT ON FUNCTION rrcm.refuse_worker() IS 'Refuses changes that only coordinator and owner may make. "rrcm roles apply" makes its triggers, whose conditions name the changes';
+
 CREATE FUNCTION rrcm.sweep_query(sweep text) RETURNS text
-    LANGUAGE plpgsql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
   found   bigint;
@@ -552,6 +664,54 @@ COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_low IS 'Share of all, unfinis
 
 COMMENT ON COLUMN rrcm.accuracy_at_radius.accuracy_high IS 'Share of all, unfinished counted right';
 
+ALTER TABLE rrcm.audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.audit_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE rrcm.audit_computation (
+    audit_id bigint NOT NULL,
+    worker_id bigint NOT NULL,
+    epoch integer NOT NULL,
+    classes smallint[] NOT NULL,
+    votes integer[] NOT NULL,
+    compute_ms real NOT NULL,
+    posted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_computation_classes_match_votes CHECK ((cardinality(classes) = cardinality(votes)))
+);
+
+COMMENT ON TABLE rrcm.audit_computation IS 'What the workers that computed an audited chunk again found; the votes that count are in chunk_count';
+
+COMMENT ON COLUMN rrcm.audit_computation.audit_id IS 'Audit';
+
+COMMENT ON COLUMN rrcm.audit_computation.worker_id IS 'Worker that computed it again';
+
+COMMENT ON COLUMN rrcm.audit_computation.epoch IS 'Epoch of that worker';
+
+COMMENT ON COLUMN rrcm.audit_computation.classes IS 'Classes that got votes, ascending';
+
+COMMENT ON COLUMN rrcm.audit_computation.votes IS 'Votes of each of those classes';
+
+COMMENT ON COLUMN rrcm.audit_computation.compute_ms IS 'Time the computation took, in milliseconds';
+
+COMMENT ON COLUMN rrcm.audit_computation.posted_at IS 'When it was posted';
+
+CREATE TABLE rrcm.audit_salt (
+    run_id bigint NOT NULL,
+    salt bytea DEFAULT (uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) NOT NULL,
+    CONSTRAINT audit_salt_length CHECK ((length(salt) >= 32))
+);
+
+COMMENT ON TABLE rrcm.audit_salt IS 'Secret of each run that decides which chunks are audited; workers must not be able to read it';
+
+COMMENT ON COLUMN rrcm.audit_salt.run_id IS 'Certification run';
+
+COMMENT ON COLUMN rrcm.audit_salt.salt IS 'Random bytes, drawn when the run was submitted';
+
 CREATE TABLE rrcm.canary (
     checkpoint_digest text NOT NULL,
     numerics_id text NOT NULL,
@@ -579,6 +739,27 @@ COMMENT ON COLUMN rrcm.canary.second_worker_id IS 'Second worker with the same d
 COMMENT ON COLUMN rrcm.canary.recorded_at IS 'When it was recorded';
 
 COMMENT ON COLUMN rrcm.canary.trusted_at IS 'When a second worker agreed';
+
+CREATE TABLE rrcm.canary_check (
+    audit_id bigint NOT NULL,
+    worker_id bigint NOT NULL,
+    asked_at timestamp with time zone DEFAULT now() NOT NULL,
+    logits_digest text,
+    answered_at timestamp with time zone,
+    CONSTRAINT canary_check_answered_with_digest CHECK (((answered_at IS NULL) = (logits_digest IS NULL)))
+);
+
+COMMENT ON TABLE rrcm.canary_check IS 'Workers that are asked to compute the canary batch again with the weights they hold, because no third worker can settle a dispute';
+
+COMMENT ON COLUMN rrcm.canary_check.audit_id IS 'Disputed audit';
+
+COMMENT ON COLUMN rrcm.canary_check.worker_id IS 'Worker that is asked';
+
+COMMENT ON COLUMN rrcm.canary_check.asked_at IS 'When';
+
+COMMENT ON COLUMN rrcm.canary_check.logits_digest IS 'What it answered: SHA-256 of the logits, as bits';
+
+COMMENT ON COLUMN rrcm.canary_check.answered_at IS 'When it answered';
 
 CREATE VIEW rrcm.certificate_pair AS
  SELECT a.run_id AS a_run_id,
@@ -633,6 +814,23 @@ COMMENT ON COLUMN rrcm.certificate_pair.b_radius IS 'Radius certified by b; null
 
 COMMENT ON COLUMN rrcm.certificate_pair.radius_gain IS 'Radius of b less that of a, abstentions counting 0';
 
+CREATE TABLE rrcm.certificate_superseded (
+    item_id bigint NOT NULL,
+    superseded_at timestamp with time zone DEFAULT now() NOT NULL,
+    reason text NOT NULL,
+    certificate jsonb NOT NULL
+);
+
+COMMENT ON TABLE rrcm.certificate_superseded IS 'Certificates that rested on votes which were voided; the item was opened again and gets a new one';
+
+COMMENT ON COLUMN rrcm.certificate_superseded.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.certificate_superseded.superseded_at IS 'When it was taken back';
+
+COMMENT ON COLUMN rrcm.certificate_superseded.reason IS 'Why';
+
+COMMENT ON COLUMN rrcm.certificate_superseded.certificate IS 'The row of the table certificate as it was, numbers at full precision';
+
 CREATE TABLE rrcm.certification (
     run_id bigint NOT NULL,
     mode text NOT NULL,
@@ -641,7 +839,9 @@ CREATE TABLE rrcm.certification (
     alpha double precision NOT NULL,
     sampler text NOT NULL,
     chunk_samples integer NOT NULL,
+    audit_share double precision DEFAULT 0 NOT NULL,
     CONSTRAINT certification_alpha_is_probability CHECK (((alpha > (0)::double precision) AND (alpha <= (0.5)::double precision))),
+    CONSTRAINT certification_audit_share_is_share CHECK (((audit_share >= (0)::double precision) AND (audit_share <= (1)::double precision))),
     CONSTRAINT certification_draws_positive CHECK (((n0 > 0) AND (n > 0) AND (chunk_samples > 0))),
     CONSTRAINT certification_mode_known CHECK ((mode = 'fixed'::text)),
     CONSTRAINT certification_sampler_known CHECK ((sampler = ANY (ARRAY['grid'::text, 'gaussian'::text])))
@@ -662,6 +862,8 @@ COMMENT ON COLUMN rrcm.certification.alpha IS 'Failure probability of one certif
 COMMENT ON COLUMN rrcm.certification.sampler IS 'How the noise is drawn';
 
 COMMENT ON COLUMN rrcm.certification.chunk_samples IS 'Samples per estimation chunk; the last one of an item may be shorter';
+
+COMMENT ON COLUMN rrcm.certification.audit_share IS 'Share of chunks that another worker computes again, besides one of every worker''s first image; 0 for no audits at all';
 
 CREATE TABLE rrcm.certification_sigma (
     run_id bigint NOT NULL,
@@ -685,6 +887,55 @@ COMMENT ON COLUMN rrcm.certification_sigma.grid_m IS 'Grid points per 1/255 of p
 COMMENT ON COLUMN rrcm.certification_sigma.slack IS 'Total variation between sampled and exact noise of one image; subtracted from every lower bound';
 
 COMMENT ON COLUMN rrcm.certification_sigma.table_digest IS 'SHA-256 of the grid sampler''s thresholds';
+
+CREATE VIEW rrcm.certification_level AS
+ SELECT certification_sigma.run_id,
+    certification_sigma.sigma,
+    certification_sigma.grid_m,
+    certification_sigma.slack,
+    certification_sigma.table_digest
+   FROM rrcm.certification_sigma;
+
+COMMENT ON VIEW rrcm.certification_level IS 'The noise levels of each certification';
+
+COMMENT ON COLUMN rrcm.certification_level.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.certification_level.sigma IS 'Standard deviation in the [0, 1] pixel range';
+
+COMMENT ON COLUMN rrcm.certification_level.grid_m IS 'Grid points per 1/255 of pixel value; 0 for the gaussian sampler';
+
+COMMENT ON COLUMN rrcm.certification_level.slack IS 'Total variation between sampled and exact noise of one image; subtracted from every lower bound';
+
+COMMENT ON COLUMN rrcm.certification_level.table_digest IS 'SHA-256 of the grid sampler''s thresholds';
+
+CREATE VIEW rrcm.certification_protocol AS
+ SELECT certification.run_id,
+    certification.mode,
+    certification.n0,
+    certification.n,
+    certification.alpha,
+    certification.sampler,
+    certification.chunk_samples,
+    certification.audit_share
+   FROM rrcm.certification;
+
+COMMENT ON VIEW rrcm.certification_protocol IS 'The protocol of each certification, fixed when it is submitted';
+
+COMMENT ON COLUMN rrcm.certification_protocol.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.certification_protocol.mode IS 'How the bound is formed';
+
+COMMENT ON COLUMN rrcm.certification_protocol.n0 IS 'Selection draws per item';
+
+COMMENT ON COLUMN rrcm.certification_protocol.n IS 'Estimation draws per item';
+
+COMMENT ON COLUMN rrcm.certification_protocol.alpha IS 'Failure probability of one certificate';
+
+COMMENT ON COLUMN rrcm.certification_protocol.sampler IS 'How the noise is drawn';
+
+COMMENT ON COLUMN rrcm.certification_protocol.chunk_samples IS 'Samples per estimation chunk; the last one of an item may be shorter';
+
+COMMENT ON COLUMN rrcm.certification_protocol.audit_share IS 'Share of chunks that another worker computes again; no certificate depends on it';
 
 CREATE TABLE rrcm.checkpoint (
     checkpoint_digest text NOT NULL,
@@ -725,6 +976,36 @@ COMMENT ON COLUMN rrcm.checkpoint_name.checkpoint_digest IS 'Checkpoint; it may 
 
 COMMENT ON COLUMN rrcm.checkpoint_name.named_at IS 'When it last got this name';
 
+CREATE VIEW rrcm.checkpoint_detail AS
+ SELECT c.checkpoint_digest,
+    ( SELECT n.name
+           FROM rrcm.checkpoint_name n
+          WHERE (n.checkpoint_digest = c.checkpoint_digest)
+          ORDER BY n.named_at DESC, n.name
+         LIMIT 1) AS name,
+    c.kind,
+    c.configuration,
+    c.run_id,
+    c.source,
+    c.created_at
+   FROM rrcm.checkpoint c;
+
+COMMENT ON VIEW rrcm.checkpoint_detail IS 'Checkpoints by digest';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.checkpoint_digest IS 'Content hash of configuration and weights';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.name IS 'The name that it got last';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.kind IS 'pretrained (encoder and projector) or classifier (encoder and head)';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.configuration IS 'Shape of the network';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.run_id IS 'Run that made it first; null when imported';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.source IS 'File it was imported from, or the run''s name';
+
+COMMENT ON COLUMN rrcm.checkpoint_detail.created_at IS 'When it was recorded';
+
 CREATE TABLE rrcm.chunk_count (
     item_id bigint NOT NULL,
     phase smallint NOT NULL,
@@ -761,6 +1042,44 @@ COMMENT ON COLUMN rrcm.chunk_count.worker_id IS 'Worker that posted it first';
 COMMENT ON COLUMN rrcm.chunk_count.compute_ms IS 'Time the computation took, in milliseconds';
 
 COMMENT ON COLUMN rrcm.chunk_count.posted_at IS 'When it was posted';
+
+CREATE TABLE rrcm.chunk_count_void (
+    item_id bigint NOT NULL,
+    phase smallint NOT NULL,
+    chunk integer NOT NULL,
+    samples integer NOT NULL,
+    classes smallint[] NOT NULL,
+    votes integer[] NOT NULL,
+    worker_id bigint NOT NULL,
+    compute_ms real NOT NULL,
+    posted_at timestamp with time zone NOT NULL,
+    voided_at timestamp with time zone DEFAULT now() NOT NULL,
+    reason text NOT NULL
+);
+
+COMMENT ON TABLE rrcm.chunk_count_void IS 'Votes that were taken out of chunk_count for a recorded fault; kept for good, counted nowhere. A chunk may be here several times';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.phase IS '0 selection, 1 estimation';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.chunk IS 'Chunk within the phase';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.samples IS 'Samples in the chunk';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.classes IS 'Classes that got votes, ascending';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.votes IS 'Votes of each of those classes';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.worker_id IS 'Worker that posted it';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.compute_ms IS 'Time the computation took, in milliseconds';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.posted_at IS 'When it was posted';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.voided_at IS 'When it was taken out';
+
+COMMENT ON COLUMN rrcm.chunk_count_void.reason IS 'Why it does not count';
 
 CREATE TABLE rrcm.dataset (
     dataset_digest text NOT NULL,
@@ -806,7 +1125,8 @@ CREATE TABLE rrcm.disagreement (
     posted_classes smallint[] NOT NULL,
     posted_votes integer[] NOT NULL,
     worker_id bigint NOT NULL,
-    seen_at timestamp with time zone DEFAULT now() NOT NULL
+    seen_at timestamp with time zone DEFAULT now() NOT NULL,
+    audit_id bigint
 );
 
 COMMENT ON TABLE rrcm.disagreement IS 'Two computations of one chunk that differ: an alarm, since votes are a pure function';
@@ -830,6 +1150,8 @@ COMMENT ON COLUMN rrcm.disagreement.posted_votes IS 'Votes posted later';
 COMMENT ON COLUMN rrcm.disagreement.worker_id IS 'Worker that posted later';
 
 COMMENT ON COLUMN rrcm.disagreement.seen_at IS 'When';
+
+COMMENT ON COLUMN rrcm.disagreement.audit_id IS 'Audit that settles it; null until the coordinator has seen it';
 
 ALTER TABLE rrcm.disagreement ALTER COLUMN disagreement_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.disagreement_disagreement_id_seq
@@ -944,6 +1266,38 @@ COMMENT ON COLUMN rrcm.image_cost.workers IS 'Workers that computed any of them'
 
 COMMENT ON COLUMN rrcm.image_cost.elapsed_seconds IS 'From the first stored chunk to the last';
 
+CREATE VIEW rrcm.image_set AS
+ SELECT dataset.dataset_digest,
+    dataset.name,
+    dataset.channels,
+    dataset.height,
+    dataset.width,
+    dataset.classes,
+    dataset.image_count,
+    dataset.source,
+    dataset.imported_at
+   FROM rrcm.dataset;
+
+COMMENT ON VIEW rrcm.image_set IS 'Image sets by digest';
+
+COMMENT ON COLUMN rrcm.image_set.dataset_digest IS 'SHA-256 of the packed image set';
+
+COMMENT ON COLUMN rrcm.image_set.name IS 'What run files call it';
+
+COMMENT ON COLUMN rrcm.image_set.channels IS 'Image channels C';
+
+COMMENT ON COLUMN rrcm.image_set.height IS 'Image height H in pixels';
+
+COMMENT ON COLUMN rrcm.image_set.width IS 'Image width W in pixels';
+
+COMMENT ON COLUMN rrcm.image_set.classes IS 'Class names in label order';
+
+COMMENT ON COLUMN rrcm.image_set.image_count IS 'Number of images over all splits';
+
+COMMENT ON COLUMN rrcm.image_set.source IS 'Where the images were read from';
+
+COMMENT ON COLUMN rrcm.image_set.imported_at IS 'When it was imported';
+
 CREATE TABLE rrcm.imported_certificate (
     import_id bigint NOT NULL,
     sigma numeric NOT NULL,
@@ -1044,6 +1398,51 @@ COMMENT ON COLUMN rrcm.imported_run.name IS 'What reports call it';
 COMMENT ON COLUMN rrcm.imported_run.source IS 'Where it comes from, in words: repository, paper, machine';
 
 COMMENT ON COLUMN rrcm.imported_run.imported_at IS 'When its first log was imported';
+
+CREATE VIEW rrcm.imported_level AS
+ SELECT r.import_id,
+    r.name,
+    r.source,
+    l.sigma,
+    l.n,
+    l.alpha,
+    l.row_count,
+    l.has_indices,
+    l.has_full_radii,
+    l.files,
+    l.file_digests,
+    l.notes,
+    l.imported_at
+   FROM (rrcm.imported_run r
+     JOIN rrcm.imported_log l USING (import_id));
+
+COMMENT ON VIEW rrcm.imported_level IS 'Imported logs: one row per noise level';
+
+COMMENT ON COLUMN rrcm.imported_level.import_id IS 'Imported run';
+
+COMMENT ON COLUMN rrcm.imported_level.name IS 'What reports call it';
+
+COMMENT ON COLUMN rrcm.imported_level.source IS 'Where it comes from, in words: repository, paper, machine';
+
+COMMENT ON COLUMN rrcm.imported_level.sigma IS 'Noise level in the [0, 1] pixel range, as stated at import';
+
+COMMENT ON COLUMN rrcm.imported_level.n IS 'Estimation draws, as stated at import; logs do not hold them';
+
+COMMENT ON COLUMN rrcm.imported_level.alpha IS 'Failure probability of one certificate, as stated at import';
+
+COMMENT ON COLUMN rrcm.imported_level.row_count IS 'Rows of the log: the denominator of every share';
+
+COMMENT ON COLUMN rrcm.imported_level.has_indices IS 'Whether the log names its images';
+
+COMMENT ON COLUMN rrcm.imported_level.has_full_radii IS 'False when radii are as printed: rounded to nearest, some above the certified ones';
+
+COMMENT ON COLUMN rrcm.imported_level.files IS 'Names of the files it was read from, in order';
+
+COMMENT ON COLUMN rrcm.imported_level.file_digests IS 'SHA-256 of each of those files';
+
+COMMENT ON COLUMN rrcm.imported_level.notes IS 'What the reader found: a cut last line, a correct column that is not label = predict, …';
+
+COMMENT ON COLUMN rrcm.imported_level.imported_at IS 'When it was imported';
 
 ALTER TABLE rrcm.imported_run ALTER COLUMN import_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.imported_run_import_id_seq
@@ -1300,7 +1699,12 @@ CREATE TABLE rrcm.worker (
     samples_per_second double precision,
     registered_at timestamp with time zone DEFAULT now() NOT NULL,
     beat_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT worker_epoch_positive CHECK ((epoch > 0))
+    login name DEFAULT SESSION_USER NOT NULL,
+    process_since timestamp with time zone DEFAULT now() NOT NULL,
+    quarantined_at timestamp with time zone,
+    quarantine_reason text,
+    CONSTRAINT worker_epoch_positive CHECK ((epoch > 0)),
+    CONSTRAINT worker_quarantined_with_reason CHECK (((quarantined_at IS NULL) = (quarantine_reason IS NULL)))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
 
@@ -1329,6 +1733,14 @@ COMMENT ON COLUMN rrcm.worker.samples_per_second IS 'Measured speed on its curre
 COMMENT ON COLUMN rrcm.worker.registered_at IS 'When this epoch began';
 
 COMMENT ON COLUMN rrcm.worker.beat_at IS 'Last heartbeat, by the database''s clock';
+
+COMMENT ON COLUMN rrcm.worker.login IS 'Login that registered it. Under the role rrcm_worker a login changes its own workers'' rows, leases and jobs only';
+
+COMMENT ON COLUMN rrcm.worker.process_since IS 'When its present process (host and pid) first registered under this name: what it loaded then it may still hold';
+
+COMMENT ON COLUMN rrcm.worker.quarantined_at IS 'Since when it may neither claim nor post, because it computed wrongly; null otherwise. rrcm worker release ends it';
+
+COMMENT ON COLUMN rrcm.worker.quarantine_reason IS 'The recorded machine fault';
 
 CREATE VIEW rrcm.queue_depth AS
  SELECT r.run_id,
@@ -1746,6 +2158,97 @@ COMMENT ON COLUMN rrcm.report_interval.interval_high IS 'Its upper end, unfinish
 COMMENT ON COLUMN rrcm.report_interval.false_certificates IS 'With probability 0.999 over the noise at most so many of the sigma''s certificates are false (exact binomial tail)';
 
 COMMENT ON COLUMN rrcm.report_interval.certain_low IS 'accuracy_low less that many images: with probability 0.999 over the noise no more than the share truly robust at r';
+
+CREATE VIEW rrcm.run_audit AS
+SELECT
+    NULL::bigint AS run_id,
+    NULL::double precision AS audit_share,
+    NULL::bigint AS due,
+    NULL::bigint AS disputed,
+    NULL::bigint AS agreed,
+    NULL::bigint AS self_audited,
+    NULL::bigint AS undecided,
+    NULL::bigint AS provisional,
+    NULL::bigint AS voided,
+    NULL::bigint AS superseded;
+
+COMMENT ON VIEW rrcm.run_audit IS 'One row per certification run: what was computed again, and what came of it';
+
+COMMENT ON COLUMN rrcm.run_audit.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.run_audit.audit_share IS 'Share of chunks that is audited; 0 when nothing is';
+
+COMMENT ON COLUMN rrcm.run_audit.due IS 'Audits that wait for a worker, or are being computed';
+
+COMMENT ON COLUMN rrcm.run_audit.disputed IS 'Audits whose results differ and that are not settled yet';
+
+COMMENT ON COLUMN rrcm.run_audit.agreed IS 'Chunks for which another worker found the same votes';
+
+COMMENT ON COLUMN rrcm.run_audit.self_audited IS 'Chunks that only the worker which posted them computed again, in other batches: no other was there';
+
+COMMENT ON COLUMN rrcm.run_audit.undecided IS 'Disputes that nothing could settle; their items are held';
+
+COMMENT ON COLUMN rrcm.run_audit.provisional IS 'Certificates with an open audit';
+
+COMMENT ON COLUMN rrcm.run_audit.voided IS 'Chunks whose votes were voided';
+
+COMMENT ON COLUMN rrcm.run_audit.superseded IS 'Certificates that were taken back';
+
+CREATE VIEW rrcm.run_detail AS
+ SELECT run.run_id,
+    run.name,
+    run.kind,
+    run.state,
+    run.priority,
+    run.spec,
+    run.seed,
+    run.dataset_digest,
+    run.checkpoint_digest,
+    run.depends_on,
+    run.image_indices,
+    run.numerics_ids,
+    run.software,
+    run.error,
+    run.created_at,
+    run.started_at,
+    run.finished_at
+   FROM rrcm.run;
+
+COMMENT ON VIEW rrcm.run_detail IS 'Runs, each with its resolved run file';
+
+COMMENT ON COLUMN rrcm.run_detail.run_id IS 'Number of the run';
+
+COMMENT ON COLUMN rrcm.run_detail.name IS 'Name given by its run file';
+
+COMMENT ON COLUMN rrcm.run_detail.kind IS 'What it does';
+
+COMMENT ON COLUMN rrcm.run_detail.state IS 'submitted until the coordinator has planned it and what it depends on is done';
+
+COMMENT ON COLUMN rrcm.run_detail.priority IS 'Higher is served first; equal ones share the workers'' time by weight';
+
+COMMENT ON COLUMN rrcm.run_detail.spec IS 'The resolved run file; submitting it again repeats the run';
+
+COMMENT ON COLUMN rrcm.run_detail.seed IS 'Seed of every random draw of the run';
+
+COMMENT ON COLUMN rrcm.run_detail.dataset_digest IS 'Image set it reads';
+
+COMMENT ON COLUMN rrcm.run_detail.checkpoint_digest IS 'Checkpoint it starts from; null for pretrain, and until the run it depends on is done';
+
+COMMENT ON COLUMN rrcm.run_detail.depends_on IS 'Run whose checkpoint this one uses';
+
+COMMENT ON COLUMN rrcm.run_detail.image_indices IS 'The certified images, always as an explicit list';
+
+COMMENT ON COLUMN rrcm.run_detail.numerics_ids IS 'Numerics ids that may compute it; empty until named or taken from its first worker';
+
+COMMENT ON COLUMN rrcm.run_detail.software IS 'Version of the software that submitted it';
+
+COMMENT ON COLUMN rrcm.run_detail.error IS 'Why it failed';
+
+COMMENT ON COLUMN rrcm.run_detail.created_at IS 'When it was submitted';
+
+COMMENT ON COLUMN rrcm.run_detail.started_at IS 'When it was planned';
+
+COMMENT ON COLUMN rrcm.run_detail.finished_at IS 'When it ended';
 
 CREATE VIEW rrcm.run_progress AS
  SELECT r.run_id,
@@ -2364,11 +2867,26 @@ ALTER TABLE rrcm.worker ALTER COLUMN worker_id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+ALTER TABLE ONLY rrcm.audit_computation
+    ADD CONSTRAINT audit_computation_pkey PRIMARY KEY (audit_id, worker_id);
+
+ALTER TABLE ONLY rrcm.audit
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
+
+ALTER TABLE ONLY rrcm.audit_salt
+    ADD CONSTRAINT audit_salt_pkey PRIMARY KEY (run_id);
+
+ALTER TABLE ONLY rrcm.canary_check
+    ADD CONSTRAINT canary_check_pkey PRIMARY KEY (audit_id, worker_id);
+
 ALTER TABLE ONLY rrcm.canary
     ADD CONSTRAINT canary_pkey PRIMARY KEY (checkpoint_digest, numerics_id);
 
 ALTER TABLE ONLY rrcm.certificate
     ADD CONSTRAINT certificate_pkey PRIMARY KEY (item_id);
+
+ALTER TABLE ONLY rrcm.certificate_superseded
+    ADD CONSTRAINT certificate_superseded_pkey PRIMARY KEY (item_id, superseded_at);
 
 ALTER TABLE ONLY rrcm.certification
     ADD CONSTRAINT certification_pkey PRIMARY KEY (run_id);
@@ -2384,6 +2902,9 @@ ALTER TABLE ONLY rrcm.checkpoint
 
 ALTER TABLE ONLY rrcm.chunk_count
     ADD CONSTRAINT chunk_count_pkey PRIMARY KEY (item_id, phase, chunk);
+
+ALTER TABLE ONLY rrcm.chunk_count_void
+    ADD CONSTRAINT chunk_count_void_pkey PRIMARY KEY (item_id, phase, chunk, voided_at);
 
 ALTER TABLE ONLY rrcm.dataset_image
     ADD CONSTRAINT dataset_image_pkey PRIMARY KEY (dataset_digest, image_index);
@@ -2475,7 +2996,15 @@ ALTER TABLE ONLY rrcm.worker
 ALTER TABLE ONLY rrcm.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (worker_id);
 
+CREATE UNIQUE INDEX audit_once ON rrcm.audit USING btree (item_id, phase, chunk) WHERE (state <> 'void'::rrcm.audit_state);
+
+CREATE INDEX audit_open ON rrcm.audit USING btree (run_id, audit_id) WHERE (state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state]));
+
+CREATE INDEX audit_poster ON rrcm.audit USING btree (run_id, poster_id);
+
 CREATE INDEX disagreement_item ON rrcm.disagreement USING btree (item_id);
+
+CREATE INDEX disagreement_unsettled ON rrcm.disagreement USING btree (disagreement_id) WHERE (audit_id IS NULL);
 
 CREATE INDEX event_at ON rrcm.event USING btree (at);
 
@@ -2519,6 +3048,28 @@ CREATE OR REPLACE VIEW rrcm.image_cost AS
      JOIN rrcm.chunk_count k USING (item_id))
   GROUP BY i.item_id, r.run_id;
 
+CREATE OR REPLACE VIEW rrcm.run_audit AS
+ SELECT p.run_id,
+    p.audit_share,
+    count(a.audit_id) FILTER (WHERE (a.state = 'due'::rrcm.audit_state)) AS due,
+    count(a.audit_id) FILTER (WHERE (a.state = 'disputed'::rrcm.audit_state)) AS disputed,
+    count(a.audit_id) FILTER (WHERE (a.state = 'agreed'::rrcm.audit_state)) AS agreed,
+    count(a.audit_id) FILTER (WHERE (a.state = 'self_audited'::rrcm.audit_state)) AS self_audited,
+    count(a.audit_id) FILTER (WHERE (a.state = 'undecided'::rrcm.audit_state)) AS undecided,
+    count(DISTINCT a.item_id) FILTER (WHERE ((a.state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state])) AND (i.state = 'certified'::rrcm.item_state))) AS provisional,
+    ( SELECT count(*) AS count
+           FROM (rrcm.chunk_count_void v
+             JOIN rrcm.item vi USING (item_id))
+          WHERE (vi.run_id = p.run_id)) AS voided,
+    ( SELECT count(*) AS count
+           FROM (rrcm.certificate_superseded s
+             JOIN rrcm.item si USING (item_id))
+          WHERE (si.run_id = p.run_id)) AS superseded
+   FROM ((rrcm.certification p
+     LEFT JOIN rrcm.audit a USING (run_id))
+     LEFT JOIN rrcm.item i ON ((i.item_id = a.item_id)))
+  GROUP BY p.run_id;
+
 CREATE OR REPLACE VIEW rrcm.worker_health AS
  SELECT w.worker_id,
     w.name,
@@ -2538,9 +3089,42 @@ CREATE OR REPLACE VIEW rrcm.worker_health AS
      LEFT JOIN rrcm.job j ON (((j.worker_id = w.worker_id) AND (j.state = 'running'::rrcm.job_state))))
   GROUP BY w.worker_id, j.run_id;
 
+CREATE TRIGGER audit_computation_append_only BEFORE UPDATE ON rrcm.audit_computation FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
+CREATE TRIGGER certificate_superseded_append_only BEFORE UPDATE ON rrcm.certificate_superseded FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
 CREATE TRIGGER chunk_count_append_only BEFORE UPDATE ON rrcm.chunk_count FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
 
+CREATE TRIGGER chunk_count_void_append_only BEFORE UPDATE ON rrcm.chunk_count_void FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
 CREATE TRIGGER imported_certificate_append_only BEFORE UPDATE ON rrcm.imported_certificate FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_update();
+
+ALTER TABLE ONLY rrcm.audit_computation
+    ADD CONSTRAINT audit_computation_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES rrcm.audit(audit_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.audit_computation
+    ADD CONSTRAINT audit_computation_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.audit
+    ADD CONSTRAINT audit_holder_id_fkey FOREIGN KEY (holder_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.audit
+    ADD CONSTRAINT audit_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.audit
+    ADD CONSTRAINT audit_poster_id_fkey FOREIGN KEY (poster_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.audit
+    ADD CONSTRAINT audit_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.audit_salt
+    ADD CONSTRAINT audit_salt_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.certification(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.canary_check
+    ADD CONSTRAINT canary_check_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES rrcm.audit(audit_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.canary_check
+    ADD CONSTRAINT canary_check_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
 
 ALTER TABLE ONLY rrcm.canary
     ADD CONSTRAINT canary_checkpoint_digest_fkey FOREIGN KEY (checkpoint_digest) REFERENCES rrcm.checkpoint(checkpoint_digest) ON DELETE CASCADE;
@@ -2553,6 +3137,9 @@ ALTER TABLE ONLY rrcm.canary
 
 ALTER TABLE ONLY rrcm.certificate
     ADD CONSTRAINT certificate_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.certificate_superseded
+    ADD CONSTRAINT certificate_superseded_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY rrcm.certification
     ADD CONSTRAINT certification_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
@@ -2569,11 +3156,20 @@ ALTER TABLE ONLY rrcm.checkpoint
 ALTER TABLE ONLY rrcm.chunk_count
     ADD CONSTRAINT chunk_count_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY rrcm.chunk_count_void
+    ADD CONSTRAINT chunk_count_void_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.chunk_count_void
+    ADD CONSTRAINT chunk_count_void_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
 ALTER TABLE ONLY rrcm.chunk_count
     ADD CONSTRAINT chunk_count_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
 
 ALTER TABLE ONLY rrcm.dataset_image
     ADD CONSTRAINT dataset_image_dataset_digest_fkey FOREIGN KEY (dataset_digest) REFERENCES rrcm.dataset(dataset_digest) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.disagreement
+    ADD CONSTRAINT disagreement_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES rrcm.audit(audit_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY rrcm.disagreement
     ADD CONSTRAINT disagreement_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
