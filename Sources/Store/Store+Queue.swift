@@ -66,13 +66,18 @@ package struct Lease: Sendable, Hashable {
   package let imageIndex: Int
   /// Canonical decimal.
   package let sigma: String
+  /// A slower worker holds the same units; the first result wins.
+  package let isDuplicate: Bool
 
-  package init(id: Int64, itemID: Int64, units: Range<Int>, imageIndex: Int, sigma: String) {
+  package init(
+    id: Int64, itemID: Int64, units: Range<Int>, imageIndex: Int, sigma: String, isDuplicate: Bool = false
+  ) {
     self.id = id
     self.itemID = itemID
     self.units = units
     self.imageIndex = imageIndex
     self.sigma = sigma
+    self.isDuplicate = isDuplicate
   }
 
   init(_ row: Row) throws {
@@ -81,6 +86,7 @@ package struct Lease: Sendable, Hashable {
     units = Int(try row.int("lo"))..<Int(try row.int("hi"))
     imageIndex = Int(try row.int("image_index"))
     sigma = try row.text("sigma")
+    isDuplicate = try row.bool("duplicate")
   }
 }
 
@@ -232,6 +238,25 @@ extension Store {
       [
         .int(run), .int(worker.id), .int(worker.epoch), .text(numericsID), .int(units), .double(deadlineSeconds),
         .int(floor), .optional(samplesPerSecond.map { .double($0) }),
+      ]
+    ).first.map { try Lease($0) }
+  }
+
+  /// Takes over part of what slower workers hold of a run, when nothing else of it is left: the unstarted end of a range, or
+  /// a second computation of what its holder would finish later. Nil when there is nothing worth taking.
+  ///
+  /// - Parameters:
+  ///   - samplesPerSecond: this worker's speed; nil for the average of the run's workers.
+  ///   - time: what to reckon with instead of the database's clock, in seconds since 1970; for simulations.
+  package func claimTail(
+    run: Int64, worker: WorkerIdentity, numericsID: String, units: Int, deadlineSeconds: Double,
+    samplesPerSecond: Double?, chunkSamples: Int, at time: Double? = nil
+  ) async throws -> Lease? {
+    try await connection.rows(
+      PackageResources.claim_tail_sql,
+      [
+        .int(run), .int(worker.id), .int(worker.epoch), .text(numericsID), .int(units), .double(deadlineSeconds),
+        .optional(samplesPerSecond.map { .double($0) }), .int(chunkSamples), .optional(time.map { .double($0) }),
       ]
     ).first.map { try Lease($0) }
   }

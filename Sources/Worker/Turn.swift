@@ -11,6 +11,8 @@ final class Turn: Sendable {
   let identity: WorkerIdentity
   let weight: Int
   let urgency: Urgency
+  /// There is nothing else to do: parts of what slower workers hold may be taken over.
+  let helps: Bool
   private let store: Store
   private let logger: Logger
 
@@ -32,11 +34,12 @@ final class Turn: Sendable {
 
   private let state = Mutex(State())
 
-  init(store: Store, identity: WorkerIdentity, weight: Int, urgency: Urgency, logger: Logger) {
+  init(store: Store, identity: WorkerIdentity, weight: Int, urgency: Urgency, helps: Bool, logger: Logger) {
     self.store = store
     self.identity = identity
     self.weight = weight
     self.urgency = urgency
+    self.helps = helps
     self.logger = logger
   }
 

@@ -11,16 +11,18 @@ extension WorkerService {
   /// - Parameters:
   ///   - task: what an earlier call made ready, with the speed it measured; kept for the next.
   ///   - urgency: what should end the turn before its time.
+  ///   - helps: also take over parts of what slower workers hold: there is nothing else to do.
   /// - Returns: whether anything was claimed.
   /// - Throws: `Refusal` when this worker cannot compute the run.
   func certify(
-    _ run: ReadyRun, task known: inout CertifyTask?, urgency: Urgency, as identity: WorkerIdentity
+    _ run: ReadyRun, task known: inout CertifyTask?, urgency: Urgency, helps: Bool, as identity: WorkerIdentity
   ) async throws -> Bool {
     var task: CertifyTask
     if let known, known.identity == identity { task = known } else { task = try await open(run, as: identity) }
     task.run = run
     defer { known = task }
-    let turn = Turn(store: store, identity: identity, weight: run.weight, urgency: urgency, logger: logger)
+    let turn = Turn(
+      store: store, identity: identity, weight: run.weight, urgency: urgency, helps: helps, logger: logger)
     let patience = ContinuousClock.now.advanced(by: settings.timings.turn)
     // A drain is seen while a chunk is being computed, too: what is not started does not wait for it.
     let watch = Task {
@@ -136,21 +138,36 @@ extension WorkerService {
       return lease
     }
     task.floor.reset(at: Self.now)
-    guard floor > 0, let lease = try await claim(task, floor: 0, in: turn) else { return nil }
-    task.floor.found(lease.itemID)
-    return lease
+    if floor > 0, let lease = try await claim(task, floor: 0, in: turn) {
+      task.floor.found(lease.itemID)
+      return lease
+    }
+    guard turn.helps else { return nil }
+    return try await request(task, in: turn) { units, deadline in
+      try await store.claimTail(
+        run: task.run.id, worker: turn.identity, numericsID: task.numericsID, units: units, deadlineSeconds: deadline,
+        samplesPerSecond: task.sizer.samplesPerSecond, chunkSamples: task.units.chunkSamples)
+    }
   }
 
   private func claim(_ task: CertifyTask, floor: Int64, in turn: Turn) async throws -> Lease? {
+    try await request(task, in: turn) { units, deadline in
+      try await store.claim(
+        run: task.run.id, worker: turn.identity, numericsID: task.numericsID, units: units, deadlineSeconds: deadline,
+        floor: floor, samplesPerSecond: settings.leaseUnits == nil ? task.sizer.samplesPerSecond : nil)
+    }
+  }
+
+  /// Asks for a lease of so many units and seconds, unless the turn is over.
+  private func request(
+    _ task: CertifyTask, in turn: Turn, _ ask: (_ units: Int, _ deadline: Double) async throws -> Lease?
+  ) async throws -> Lease? {
     guard !isStopping, !turn.isEnding, registration.isHeld(turn.identity) else { return nil }
     let units =
       settings.leaseUnits
       ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: task.units.chunkSamples)
     let sentAt = ContinuousClock.now
-    let lease = try await store.claim(
-      run: task.run.id, worker: turn.identity, numericsID: task.numericsID, units: units,
-      deadlineSeconds: deadline(units: units, task: task), floor: floor,
-      samplesPerSecond: settings.leaseUnits == nil ? task.sizer.samplesPerSecond : nil)
+    let lease = try await ask(units, deadline(units: units, task: task))
     if let lease {
       turn.claimed(lease)
       metrics.leases.increment()

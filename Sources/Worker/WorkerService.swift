@@ -71,18 +71,24 @@ package struct WorkerService: Service {
           mayHoldJob = false
         }
         var worked = false
-        let ready = try await store.readyRuns().filter { $0.isReady }
-        tasks = tasks.filter { id, _ in ready.contains { $0.id == id } }
-        var passedOver = ready.map(\.id).filter(refusals.holds)
-        let mine = ready.filter { settings.kinds.contains($0.kind) && !passedOver.contains($0.id) }
-        let order = share.order(
-          mine.map { FairShare.Candidate(id: $0.id, priority: $0.priority, weight: $0.weight) }, using: &random)
-        for run in order.compactMap({ id in mine.first { $0.id == id } }) {
+        let runs = try await store.readyRuns()
+        tasks = tasks.filter { id, _ in runs.contains { $0.id == id } }
+        var passedOver = runs.map(\.id).filter(refusals.holds)
+        let mine = runs.filter { settings.kinds.contains($0.kind) && !passedOver.contains($0.id) }
+        let ordered = share.order(
+          mine.map { FairShare.Candidate(id: $0.id, priority: $0.priority, weight: $0.weight) }, using: &random
+        ).compactMap { id in mine.first { $0.id == id } }
+        // First what nobody holds. Only with nothing of that to do, parts of what slower workers hold.
+        let attempts =
+          ordered.filter(\.isReady).map { ($0, helps: false) }
+          + ordered.filter { $0.kind == "certify" }.map { ($0, helps: true) }
+        for (run, helps) in attempts where !refusals.holds(run.id) {
           let begunAt = ContinuousClock.now
           do {
             if run.kind == "certify" {
               worked = try await certify(
                 run, task: &tasks[run.id], urgency: Urgency(kinds: settings.kinds, passedOver: passedOver),
+                helps: helps,
                 as: identity)
             } else {
               let attempt = try await train(run, as: identity)
@@ -111,7 +117,7 @@ package struct WorkerService: Service {
             // Audits are drawn with certificates: time for an aggregator, should there be one.
             let patience = min(settings.timings.deadAfter, .seconds(10))
             if !isComing, !(awaits && ContinuousClock.now - workedAt < patience) {
-              return refusals.first(of: ready) ?? failed.values.first
+              return refusals.first(of: runs) ?? failed.values.first
             }
           }
           await waitForWork()

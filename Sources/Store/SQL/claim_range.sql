@@ -1,8 +1,8 @@
 -- name: claim_range
 -- Leases up to $5 units of one item of run $1 to worker ($2, $3) of numerics id $4 until $6 seconds from now: returned
 -- units first, then the first open item at or after item $7. No row back means there is nothing to claim. When what is
--- left of the run becomes little, a worker of $8 samples/s gets no more than half its share of it, by speed. The CTEs
--- are materialised so that LIMIT bounds what is locked; NO KEY UPDATE does not collide with votes being posted.
+-- left of the run becomes little, a worker of $8 samples/s gets no more than half its share of it, by speed (with more
+-- than 20,000 such ranges left, little it is not, to a thousand workers twenty times as fast). The CTEs are materialised so that LIMIT bounds what is locked; NO KEY UPDATE does not collide with votes being posted.
 WITH holder AS MATERIALIZED (
   SELECT w.worker_id,
          w.epoch
@@ -63,7 +63,7 @@ WITH holder AS MATERIALIZED (
 ), size AS MATERIALIZED (
   -- A worker that has not yet measured its speed counts as an average one.
   SELECT CASE
-           WHEN $8::double precision IS NULL THEN $5::int
+           WHEN $8::double precision IS NULL OR (SELECT units FROM ready) > 20000::bigint * $5 THEN $5::int
            ELSE least($5::int, greatest(1, ceil((SELECT units FROM ready) / 2 * $8 / greatest($8, (
              SELECT avg(w.samples_per_second) * count(*)
                FROM rrcm.worker w
@@ -104,6 +104,7 @@ SELECT leased.lease_id,
        leased.item_id,
        leased.lo,
        leased.hi,
+       false AS duplicate,
        i.image_index,
        i.sigma::text AS sigma
   FROM leased

@@ -17,16 +17,23 @@ WITH ended AS MATERIALIZED (
   DELETE FROM rrcm.lease l
    USING ended
    WHERE l.lease_id = ended.lease_id
-), heir AS (
-  UPDATE rrcm.lease d
-     SET duplicate = false
+), first_duplicate AS (
+  SELECT DISTINCT ON (e.lease_id)
+         d.lease_id
     FROM ended e
-   WHERE d.item_id = e.item_id
-     AND d.duplicate
+    JOIN rrcm.lease d USING (item_id)
+   WHERE d.duplicate
      AND NOT e.duplicate
      AND d.lo < e.hi
      AND d.hi > e.lo
      AND d.lease_id <> ALL ($1::bigint[])
+   ORDER BY e.lease_id, d.lease_id
+), heir AS (
+  UPDATE rrcm.lease d
+     SET duplicate = false
+    FROM first_duplicate f
+   WHERE d.lease_id = f.lease_id
+     AND d.duplicate
   RETURNING d.item_id, d.lo, d.hi
 ), missing AS (
   SELECT e.run_id,
