@@ -121,10 +121,17 @@ let package = Package(
     // Floor 8: wiring only.
     .executableTarget(name: "rrcm", dependencies: ["CommandLine"], path: "Sources/rrcm", swiftSettings: strict),
 
-    // Beside: our arm of a benchmark; what tests share, and the tests.
+    // Beside: our arms of the benchmarks; what tests share, and the tests.
     .executableTarget(
       name: "ForwardArm", dependencies: ["ComputeCPU", "Compute", "Models", "Noise", "Tensors"],
       path: "Benchmarks/forward/ForwardArm", swiftSettings: strict),
+    .executableTarget(
+      name: "QueueArm",
+      dependencies: [
+        "Worker", "Coordinator", "Aggregator", "Store", "Database", "Migrations", "Lifecycle", "Compute", "Models",
+        "Datasets", "Artifacts", "Tensors", "Training", "Noise", "RunFile", "Telemetry", logging, arguments,
+      ],
+      path: "Benchmarks/queue/QueueArm", swiftSettings: strict),
     room(
       "TestSupport", ["CCodecs", "Database", "Migrations", "Tensors", "LocalFleet", logging], path: "Tests/TestSupport"),
     room("FuzzTargets", ["Smoothing", "Tensors", "Models", "Datasets", "RunFile"], path: "Tests/Fuzz/Targets"),

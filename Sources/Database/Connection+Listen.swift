@@ -10,16 +10,7 @@ extension Connection {
   }
 
   /// Whether notifications reach this connection: not through a pooler, which gives every transaction another session.
-  /// Told by the process number, which a pooler makes up. Asked once per session.
-  package func canListen() throws -> Bool {
-    try call { session in
-      if let known = session.hasServerOfItsOwn { return known }
-      let pid = try session.execute("SELECT pg_backend_pid() AS pid", []).rows()[0].int("pid")
-      let isOwn = pid == Int64(PQbackendPID(session.pointer))
-      session.hasServerOfItsOwn = isOwn
-      return isOwn
-    }
-  }
+  package func canListen() throws -> Bool { try call { try $0.hasServerOfItsOwn() } }
 
   /// Waits for a notification on any channel listened to.
   ///

@@ -11,12 +11,18 @@ extension Connection {
   /// statement to fail and names its place.
   package func pipeline(_ statements: [(sql: String, parameters: [Parameter])]) throws -> [[Row]] {
     if statements.isEmpty { return [] }
-    return try call { try $0.pipeline(statements) }
+    return try call { session in
+      do { return try session.pipeline(statements) } catch {
+        session.noteFailure(error)
+        throw error
+      }
+    }
   }
 }
 
 extension Session {
   fileprivate func pipeline(_ statements: [(sql: String, parameters: [Parameter])]) throws -> [[Row]] {
+    let names = try statements.map { try preparedName($0.sql) }
     guard PQenterPipelineMode(pointer) == 1, PQsetnonblocking(pointer, 1) == 0 else { throw lost(statements[0].sql) }
     defer {
       PQsetnonblocking(pointer, 0)
@@ -24,10 +30,11 @@ extension Session {
     }
     var failure: (any Error)?
     var sent = 0
-    for statement in statements {
+    for (statement, name) in zip(statements, names) {
       do {
         let accepted = try withWireParameters(statement.parameters) { values, count in
-          PQsendQueryParams(pointer, statement.sql, count, nil, values, nil, nil, 0)
+          name.map { PQsendQueryPrepared(pointer, $0, count, values, nil, nil, 0) }
+            ?? PQsendQueryParams(pointer, statement.sql, count, nil, values, nil, nil, 0)
         }
         if accepted == 0 { throw lost(statement.sql) }
         sent += 1

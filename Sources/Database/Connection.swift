@@ -14,8 +14,8 @@ package import Logging
 ///
 /// It connects at first use. A call that finds the connection dead before sending reconnects, with growing jittered
 /// pauses, for as long as ``ReconnectPolicy/limit``; a call that fails under way throws with disposition `.retry` and the
-/// next one reconnects. Only unnamed statements are used, so PgBouncer in transaction mode may stand in between
-/// (``listen(_:)`` excepted).
+/// next one reconnects. PgBouncer in transaction mode may stand in between (``listen(_:)`` excepted): statements are
+/// prepared under names only where the session is the server's own.
 ///
 /// Inside the actor, which is where the body of a transaction runs, all calls are synchronous: nothing interleaves.
 package actor Connection {

@@ -71,6 +71,8 @@ extension DatabaseError {
       return .retry
     case "57P01", "57P02", "57P03", "57P05":  // shutdowns, starting up, idle session timeout
       return .retry
+    case "26000", "42P05":  // a prepared statement that a pooler lost, or knew already: the next call sends the text
+      return .retry
     case "57014", "25P03":  // statement timeout under load, idle-in-transaction timeout
       return .retry
     default:

@@ -19,6 +19,8 @@ package enum Parameter: Sendable, Equatable {
   case bigints([Int64])
   case doubles([Double])
   case texts([String])
+  /// `text[]` of `smallint[]` or `integer[]` literals, for lists of unequal length: `unnest($1::text[])`, then a cast of each.
+  case intLists([[Int32]])
 
   package static func int(_ value: Int) -> Parameter { .int(Int64(value)) }
 
@@ -50,6 +52,7 @@ extension Parameter {
     case .bigints(let values): ArrayText.join(values)
     case .doubles(let values): ArrayText.join(values)
     case .texts(let values): ArrayText.quote(values)
+    case .intLists(let lists): ArrayText.quote(lists.map { ArrayText.join($0) })
     }
   }
 

@@ -3,10 +3,17 @@ internal import CLibPQ
 extension Session {
   /// Sends one statement with bound parameters and waits for its result.
   func execute(_ sql: String, _ parameters: [Parameter]) throws -> Result {
-    let raw = try withWireParameters(parameters) { values, count in
-      PQexecParams(pointer, sql, count, nil, values, nil, nil, 0)
+    do {
+      let name = try preparedName(sql)
+      let raw = try withWireParameters(parameters) { values, count in
+        name.map { PQexecPrepared(pointer, $0, count, values, nil, nil, 0) }
+          ?? PQexecParams(pointer, sql, count, nil, values, nil, nil, 0)
+      }
+      return try check(raw, sql)
+    } catch {
+      noteFailure(error)
+      throw error
     }
-    return try check(raw, sql)
   }
 
   /// Sends one or more statements without parameters; the result is the last one's.

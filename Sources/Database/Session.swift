@@ -10,8 +10,20 @@ final class Session {
   let pointer: OpaquePointer
   /// Kept for the server's notices, which libpq delivers through a C pointer.
   private let notices: NoticeBox
+  /// Which statements the server keeps ready.
+  var prepared = PreparedStatements()
   /// False behind a pooler; nil until somebody asked.
-  var hasServerOfItsOwn: Bool?
+  private var knownOwnership: Bool?
+
+  /// Whether the server process at the other end is this session's own: not through a pooler, which gives every transaction
+  /// another one. Told by the process number, which a pooler makes up. Asked once.
+  func hasServerOfItsOwn() throws -> Bool {
+    if let knownOwnership { return knownOwnership }
+    let pid = try executeSimple("SELECT pg_backend_pid() AS pid").rows()[0].int("pid")
+    let isOwn = pid == Int64(PQbackendPID(pointer))
+    knownOwnership = isOwn
+    return isOwn
+  }
 
   private final class NoticeBox {
     let logger: Logger

@@ -266,6 +266,7 @@ extension Store {
   /// Counts are stored whether or not the lease is still held; a chunk that is already there is a no-op if equal and a
   /// recorded disagreement if not.
   /// - Parameters:
+  ///   - chunks: of the lease's item.
   ///   - finishes: the lease's last post, which ends it; otherwise its deadline moves on.
   ///   - next: every unit of the lease before this one has been posted, with these chunks; nil to claim nothing of the
   ///     kind, or for all of them when it finishes.
@@ -274,41 +275,36 @@ extension Store {
     _ chunks: [ChunkPost], lease: Lease, worker: WorkerIdentity, finishes: Bool, deadlineSeconds: Double,
     next: Int? = nil, urgency: Urgency = Urgency()
   ) async throws -> PostOutcome {
-    var statements = [statement(PackageResources.lock_poster_sql, [.int(worker.id)])]
-    for post in chunks {
-      let key: [Parameter] = [.int(post.itemID), .int(post.chunk.phase), .int(post.chunk.chunk)]
-      statements.append(
-        statement(
-          PackageResources.post_chunk_sql,
-          key + [
-            .int(post.chunk.samples.count), .ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id),
-            .double(post.computeMilliseconds),
-          ]))
-      statements.append(
-        statement(
-          PackageResources.compare_chunk_sql,
-          key + [.ints(post.votes.classes), .ints(post.votes.votes), .int(worker.id)]))
-    }
+    let item: [Parameter] = [.int(lease.itemID), .int(worker.id)]
+    let keys: [Parameter] = [
+      .ints(chunks.map { Int32($0.chunk.phase) }), .ints(chunks.map { Int32($0.chunk.chunk) }),
+    ]
+    let votes: [Parameter] = [.intLists(chunks.map(\.votes.classes)), .intLists(chunks.map(\.votes.votes))]
     let holder: [Parameter] = [.int(lease.id), .int(worker.id), .int(worker.epoch)]
     let posted = next ?? (finishes ? lease.units.upperBound : lease.units.lowerBound)
-    statements.append(
-      finishes
-        ? statement(PackageResources.finish_lease_sql, holder + [.int(posted)] + urgency.parameters)
-        : statement(
-          PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds), .int(posted)] + urgency.parameters))
     // Without BEGIN and COMMIT of their own: a process frozen between round trips would keep its locks.
-    let results = try await connection.pipeline(statements)
+    let results = try await connection.pipeline(
+      [statement(PackageResources.lock_poster_sql, [.int(worker.id)])]
+        + (chunks.isEmpty
+          ? []
+          : [
+            statement(
+              PackageResources.post_chunks_sql,
+              item + keys + [.ints(chunks.map { Int32($0.chunk.samples.count) })] + votes
+                + [.doubles(chunks.map(\.computeMilliseconds))]),
+            statement(PackageResources.compare_chunks_sql, item + keys + votes),
+          ]) + [
+          finishes
+            ? statement(PackageResources.finish_lease_sql, holder + [.int(posted)] + urgency.parameters)
+            : statement(
+              PackageResources.extend_lease_sql, holder + [.double(deadlineSeconds), .int(posted)] + urgency.parameters)
+        ])
     var outcome = PostOutcome()
     outcome.isRefused = results[0].isEmpty
-    for i in chunks.indices where !outcome.isRefused {
-      let differs = !results[2 * i + 2].isEmpty
-      if !results[2 * i + 1].isEmpty {
-        outcome.stored += 1
-      } else if differs {
-        outcome.disagreements += 1
-      } else {
-        outcome.duplicates += 1
-      }
+    if !chunks.isEmpty, !outcome.isRefused {
+      outcome.stored = results[1].count
+      outcome.disagreements = results[2].count
+      outcome.duplicates = chunks.count - outcome.stored - outcome.disagreements
     }
     outcome.lease = try results.last?.first.map { try LeaseReply($0) }
     return outcome

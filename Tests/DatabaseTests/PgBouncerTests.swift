@@ -53,7 +53,8 @@ struct PgBouncerTests {
               let id = number * 1000 + round * 10
               try await connection.transaction { connection in
                 try connection.execute("INSERT INTO note VALUES ($1, $2)", [.int(id), "transaction"])
-                _ = try connection.query("SELECT text FROM note WHERE id = $1", [.int(id)])[0].text("text")
+                _ = try connection.query(
+                  "-- name: read_note\nSELECT text FROM note WHERE id = $1", [.int(id)])[0].text("text")
               }
               _ = try await connection.pipeline([
                 ("INSERT INTO note VALUES ($1, $2)", [.int(id + 1), "pipeline"]),

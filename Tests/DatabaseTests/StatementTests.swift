@@ -129,6 +129,42 @@ struct StatementTests {
     }
   }
 
+  @Test("our own statements are prepared once they come again, alone and in pipelines, and planned anew as tables grow")
+  func prepared() async throws {
+    try await withTestDatabase { database async throws in
+      let connection = database.connection()
+      try await connection.script("CREATE TABLE note (id int PRIMARY KEY); INSERT INTO note VALUES (1)")
+      let own = "-- name: read_note\nSELECT id FROM note WHERE id = $1"
+      let other = "SELECT count(*) AS n FROM note"
+      for _ in 0..<40 {
+        #expect(try await connection.query(own, [.int(1)])[0].int("id") == 1)
+        #expect(try await connection.query(other)[0].int("n") == 1)
+      }
+      for _ in 0..<3 {
+        let results = try await connection.pipeline([(own, [.int(1)]), (own, [.int(2)]), (other, [])])
+        #expect(results.map(\.count) == [1, 0, 1])
+      }
+      let known = try await connection.query(
+        "SELECT statement, generic_plans + custom_plans AS uses FROM pg_prepared_statements")
+      #expect(try known.map { try $0.text("statement") } == [own])
+      #expect(try known[0].int("uses") == 45)
+    }
+  }
+
+  @Test("a prepared statement whose columns changed fails once and is then prepared anew")
+  func preparedOverMigration() async throws {
+    try await withTestDatabase { database async throws in
+      let connection = database.connection()
+      try await connection.script("CREATE TABLE note (id int); INSERT INTO note VALUES (1)")
+      let own = "-- name: read_note\nSELECT id FROM note"
+      for _ in 0..<3 { _ = try await connection.query(own) }
+      try await connection.script("ALTER TABLE note ALTER id TYPE text")
+      let error = await #expect(throws: DatabaseError.self) { try await connection.query(own) }
+      #expect(error?.code == "0A000")
+      for _ in 0..<3 { #expect(try await connection.query(own)[0].text("id") == "1") }
+    }
+  }
+
   @Test("an error in the middle of a pipeline undoes all of it, is named, and leaves the connection usable")
   func pipelineError() async throws {
     try await withNotes { connection, _ async throws in
