@@ -1,7 +1,7 @@
 """The peers' arms, each through its library's own interface.
 
 usage: peers.py NAME seed URL COUNT
-       peers.py NAME work URL [--concurrency N] [--batch N] [--body-seconds S] [--as WORKER] [--stale-seconds S]
+       peers.py NAME work URL [--concurrency N] [--batch N] [--body-seconds S] [--as WORKER] [--stale-seconds S] [--queue Q]
 
 A job's body stores one row in `result`, durably, as a user's job would. Workers run until SIGTERM.
 """
@@ -124,13 +124,13 @@ async def awa_work(url, options):
     body = await make_body(url, options)
     client = awa.AsyncClient(url, max_connections=options.connections)
 
-    @client.task(AwaJob, queue="job")
+    @client.task(AwaJob, queue=options.queue)
     async def entry(job):
         await body(job.id)
 
     event = stopping()
     await client.start(
-        [{"name": "job", "max_workers": options.concurrency, **({"claim_batch_size": options.batch} if options.batch else {})}],
+        [{"name": options.queue, "max_workers": options.concurrency, **({"claim_batch_size": options.batch} if options.batch else {})}],
         poll_interval_ms=10, heartbeat_interval_ms=max(100, int(options.stale_seconds * 1000 / 3)),
         heartbeat_staleness_ms=int(options.stale_seconds * 1000),
         heartbeat_rescue_interval_ms=max(200, int(options.stale_seconds * 300)), leader_election_interval_ms=500)
@@ -198,6 +198,7 @@ async def main():
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--body-seconds", type=float, default=0)
     parser.add_argument("--stale-seconds", type=float, default=30)
+    parser.add_argument("--queue", default="job", help="awa only: another queue makes a process that only keeps house")
     parser.add_argument("--as", dest="worker", default="worker")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)

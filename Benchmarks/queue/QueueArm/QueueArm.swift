@@ -10,7 +10,8 @@ internal import Telemetry
 @main
 struct QueueArm: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Our arm of the queue benchmarks.", subcommands: [Prepare.self, Work.self, Crowd.self, Fold.self])
+    abstract: "Our arm of the queue benchmarks.",
+    subcommands: [Prepare.self, Work.self, Crowd.self, Fold.self, Rescue.self])
 }
 
 /// What every verb needs.
