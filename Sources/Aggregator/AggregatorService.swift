@@ -71,14 +71,12 @@ package struct AggregatorService: Service {
     }
     guard !items.isEmpty else { return 0 }
     let ids = items.map(\.id)
-    var topClasses: [Int64: Int] = [:]
     let selection = try await store.votes(ofItems: ids, phase: 0)
-    for item in items {
-      // Votes may be voided at any moment: what was read before is then left alone.
-      guard let votes = selection[item.id] else { continue }
-      topClasses[item.id] = try await store.freezeTopClass(
-        item: item.id, topClass: ItemVotes.topClass(of: votes)!, revision: item.revision)
-    }
+    // Votes may be voided at any moment: what was read before is then left alone.
+    let topClasses = try await store.freezeTopClasses(
+      items.compactMap { item in
+        selection[item.id].map { (item.id, ItemVotes.topClass(of: $0)!, item.revision) }
+      })
     let estimation = try await store.votes(ofItems: ids, phase: 1)
     let seconds = try await store.computeSeconds(ofItems: ids)
     let rows: [CertificateRow] = items.compactMap { item in

@@ -126,13 +126,22 @@ extension Store {
     return votes
   }
 
-  /// Writes down the class that selection chose, once. Returns the class that stands; nil when votes were voided meanwhile.
+  /// Writes down the class that selection chose for each item, once, in one transaction.
   ///
-  /// - Parameter revision: the item's when its votes were read.
-  package func freezeTopClass(item: Int64, topClass: Int, revision: Int64 = 0) async throws -> Int? {
-    try await connection.rows(
-      PackageResources.freeze_top_class_sql, [.int(item), .int(topClass), .int(revision)]
-    ).first.map { Int(try $0.int("top_class")) }
+  /// - Parameter chosen: in the order of the items' numbers, in which every aggregator locks them; with each item's revision
+  ///   when its votes were read.
+  /// - Returns: the classes that stand; nothing for an item whose votes were voided meanwhile.
+  package func freezeTopClasses(_ chosen: [(item: Int64, topClass: Int, revision: Int64)]) async throws -> [Int64: Int]
+  {
+    let results = try await connection.pipeline(
+      chosen.map {
+        statement(PackageResources.freeze_top_class_sql, [.int($0.item), .int($0.topClass), .int($0.revision)])
+      })
+    var standing: [Int64: Int] = [:]
+    for (choice, rows) in zip(chosen, results) {
+      standing[choice.item] = try rows.first.map { Int(try $0.int("top_class")) }
+    }
+    return standing
   }
 
   /// Compute seconds spent on each of the given items.

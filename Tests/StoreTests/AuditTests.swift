@@ -39,7 +39,7 @@ import Testing
     for item in try await store.completeItems(limit: 100) {
       let selection = try await store.votes(ofItems: [item.id], phase: 0)[item.id] ?? [:]
       let chosen = selection.max { $0.value < $1.value }!.key
-      guard let topClass = try await store.freezeTopClass(item: item.id, topClass: chosen, revision: item.revision)
+      guard let topClass = try await store.freezeTopClasses([(item.id, chosen, item.revision)])[item.id]
       else { continue }
       let hits = try await store.votes(ofItems: [item.id], phase: 1)[item.id]?[topClass] ?? 0
       rows.append(
@@ -325,7 +325,7 @@ import Testing
       _ = try await Self.answer(fixture, audit, w["c"]!)
       #expect(try await fixture.store.arbitrate(patienceSeconds: 60).quarantines.map(\.name) == ["a"])
       try await Self.compute(fixture, w["b"]!)
-      #expect(try await fixture.store.freezeTopClass(item: item.id, topClass: 2, revision: item.revision) == nil)
+      #expect(try await fixture.store.freezeTopClasses([(item.id, 2, item.revision)]).isEmpty)
       let row = CertificateRow(item: item, topClass: 2, hits: 10, pLower: 0.9, radius: 0.1, computeSeconds: 1)
       #expect(try await fixture.store.insertCertificates([row]) == 0)
       #expect(try await Self.certify(fixture) == 1)

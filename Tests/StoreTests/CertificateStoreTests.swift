@@ -27,8 +27,8 @@ import Testing
       try await fixture.post(lease, a, units: [1, 2, 3], topClass: 1)
       #expect(try await fixture.store.votes(ofItems: [lease.itemID], phase: 0) == [lease.itemID: [2: 2]])
       #expect(try await fixture.store.votes(ofItems: [lease.itemID], phase: 1) == [lease.itemID: [1: 10]])
-      #expect(try await fixture.store.freezeTopClass(item: lease.itemID, topClass: 2) == 2)
-      #expect(try await fixture.store.freezeTopClass(item: lease.itemID, topClass: 1) == 2)
+      #expect(try await fixture.store.freezeTopClasses([(lease.itemID, 2, 0)]) == [lease.itemID: 2])
+      #expect(try await fixture.store.freezeTopClasses([(lease.itemID, 1, 0)]) == [lease.itemID: 2])
     }
   }
 

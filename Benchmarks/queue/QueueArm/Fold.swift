@@ -16,7 +16,9 @@ struct Fold: AsyncParsableCommand {
     let waiting = Int(
       try await connection.query("SELECT count(*) AS n FROM rrcm.item WHERE state = 'claimed'")[0].int("n"))
     let aggregator = AggregatorService(
-      store: Store(connection), timings: FleetTimings(), logger: logger, metrics: Metrics())
+      store: Store(connection), timings: FleetTimings(),
+      presence: Presence(kind: "aggregator", host: "benchmark", pid: getpid(), software: "queue-arm"), logger: logger,
+      metrics: Metrics())
     let start = ContinuousClock.now
     var certified = 0
     var tenths: [Double] = []
