@@ -28,7 +28,7 @@ def sizes(cluster):
 
 
 def work(cluster, workers, units_per_item, items):
-    """Real workers until nothing is left; seconds of each tenth, by the leases' numbers, each of which is one item."""
+    """Real workers until nothing is left; seconds of each tenth, by the first open item: items are claimed in order."""
     process = subprocess.Popen(
         [ARM, "work", "--database", cluster.url("scale"), "--store", store_folder(), "--workers", str(workers),
          "--lease-units", str(units_per_item)], stdout=subprocess.PIPE, text=True)
@@ -36,8 +36,8 @@ def work(cluster, workers, units_per_item, items):
     with cluster.connect("scale") as connection:
         while process.poll() is None:
             given = connection.execute(
-                "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('rrcm.lease', 'lease_id')::regclass), 0)"
-            ).fetchone()[0]
+                "SELECT coalesce((SELECT item_id - 1 FROM rrcm.item WHERE run_id = 1 AND state = 'open' ORDER BY item_id"
+                " LIMIT 1), %s)", [items]).fetchone()[0]
             now = time.monotonic()
             begun = begun or (now if given else None)
             if begun:

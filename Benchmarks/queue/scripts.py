@@ -62,7 +62,7 @@ def ours(run, lease_units, n0, chunk_samples, numerics):
     """The worker's loop: claim; then post, compare and finish in one round trip. Client i is worker i + 1, epoch 1; starts with
     `-D floor=0`."""
     claim = statement(
-        "claim_range", [str(run), ":worker", "1", f"'{numerics}'", str(lease_units), "60", ":floor"])
+        "claim_range", [str(run), ":worker", "1", f"'{numerics}'", str(lease_units), "60", ":floor", "NULL"])
     keys = [":item_id", ":worker", per_unit("(u > 0)::int"), per_unit("greatest(u - 1, 0)")]
     votes = [
         per_unit("'{0,1}'::text"),
@@ -76,6 +76,6 @@ def ours(run, lease_units, n0, chunk_samples, numerics):
 \\startpipeline
 {statement("post_chunks", keys + [samples] + votes + [per_unit("1.0::real")])};
 {statement("compare_chunks", keys + votes)};
-{statement("finish_lease", [":lease_id", ":worker", "1"])};
+{statement("finish_lease", [":lease_id", ":worker", "1", ":hi", "'{certify}'", "'{}'"])};
 \\endpipeline
 """

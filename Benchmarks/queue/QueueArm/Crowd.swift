@@ -86,19 +86,20 @@ private struct Member: Sendable {
     log: CrowdLog
   ) async {
     let leaseSeconds = unitSeconds * Double(leaseUnits)
+    let speed = Double(plan.units.chunkSamples) / unitSeconds
     // Spread over one lease's time, as a fleet that has run for a while is.
     try? await Task.sleep(for: .seconds(Double.random(in: 0...leaseSeconds)))
     var floor: Int64 = 0
     var beatAt = ContinuousClock.now + .seconds(Double.random(in: 0...10))
     while ContinuousClock.now < end {
       if ContinuousClock.now >= beatAt {
-        _ = await log.timing(.beat) { try await store.beat(identity, samplesPerSecond: 5000) }
+        _ = await log.timing(.beat) { try await store.beat(identity, samplesPerSecond: speed) }
         beatAt += .seconds(10)
       }
       let claimed = await log.timing(.claim) {
         try await store.claim(
           run: plan.run, worker: identity, numericsID: plan.numericsID, units: leaseUnits, deadlineSeconds: 60,
-          floor: floor)
+          floor: floor, samplesPerSecond: speed)
       }
       guard let lease = claimed ?? nil else {
         floor = 0
