@@ -147,13 +147,14 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
     tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
-    tests("RunFileTests", ["RunFile", "Noise", "Training", "TestSupport"]),
+    tests("RunFileTests", ["RunFile", "Smoothing", "Noise", "Training", "TestSupport"]),
     tests("DatabaseTests", ["Database", "Migrations", "LocalFleet", "TestSupport", logging]),
     tests("SchemaTests", ["Database", "Migrations", "LocalFleet", "Store", "Lifecycle", "TestSupport"]),
     tests("DeployTests", ["Database", "TestSupport", .product(name: "Yams", package: "Yams")]),
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("LifecycleTests", ["Lifecycle"]),
-    tests("StoreTests", ["Store", "Lifecycle", "Database", "TestSupport"]),
+    tests(
+      "StoreTests", ["Aggregator", "Smoothing", "Telemetry", logging, "Store", "Lifecycle", "Database", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"], exclude: ["Golden"]),
     tests(
       "CoordinatorTests",

@@ -57,6 +57,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 10, name: "audits", up: text(PackageResources._010_audits_up_sql),
       down: text(PackageResources._010_audits_down_sql)),
+    Migration(
+      number: 11, name: "modes", up: text(PackageResources._011_modes_up_sql),
+      down: text(PackageResources._011_modes_down_sql)),
   ]
 
   static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -12,7 +12,7 @@ package struct ItemCheck: Sendable {
   package var differsInCertificate: Bool { !ofCertificate.isEmpty }
   /// Stored chunks looked at.
   package private(set) var chunks = 0
-  /// Whether there was a certificate to compute anew, in mode `fixed`.
+  /// Whether there was a certificate to compute anew.
   package let hasCertificate: Bool
 
   /// - Parameters:
@@ -23,7 +23,7 @@ package struct ItemCheck: Sendable {
   package init(
     _ item: ItemRecord, certificate: ResultRow.Certificate?, chunks: [ChunkRecord], rules: CertificationProtocol
   ) {
-    hasCertificate = certificate != nil && rules.mode == "fixed"
+    hasCertificate = certificate != nil
     let stored = chunks.filter(\.isStored)
     self.chunks = stored.count
     check(stored, against: UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples))
@@ -31,9 +31,8 @@ package struct ItemCheck: Sendable {
       ofCertificate.append("the run has no noise level \(item.sigma)")
       return
     }
-    // Other modes decide at looks; their certificates are not those of all n draws.
-    guard let certificate, rules.mode == "fixed" else { return }
-    check(certificate, of: item, votes: ItemVotes(stored), rules: rules, level: level)
+    guard let certificate else { return }
+    check(certificate, of: item, votes: ItemVotes(stored), chunks: stored, rules: rules, level: level)
   }
 
   /// Every chunk is one of the plan's, with as many samples and votes, and none is there twice.
@@ -61,36 +60,70 @@ package struct ItemCheck: Sendable {
   }
 
   private mutating func check(
-    _ stored: ResultRow.Certificate, of item: ItemRecord, votes: ItemVotes, rules: CertificationProtocol,
-    level: CertificationProtocol.Level
+    _ stored: ResultRow.Certificate, of item: ItemRecord, votes: ItemVotes, chunks: [ChunkRecord],
+    rules: CertificationProtocol, level: CertificationProtocol.Level
   ) {
     func expect(_ name: String, _ stored: String, _ computed: String) {
       if stored != computed { ofCertificate.append("\(name) is \(stored), computed anew \(computed)") }
     }
     func text(_ value: (some Any)?) -> String { value.map { "\($0)" } ?? "none" }
-    let drawn = votes.drawn
+    guard let mode = CertificateMode(rawValue: rules.mode), let topClass = votes.topClass else {
+      ofCertificate.append("a certificate without votes, or of mode \(rules.mode)")
+      return
+    }
+    guard
+      let anew = Self.decision(of: chunks, topClass: topClass, mode: mode, item: item, rules: rules, level: level)
+    else {
+      ofCertificate.append("its votes up to the deciding look are not all there, or decide nothing")
+      return
+    }
     expect("mode", stored.mode, rules.mode)
-    expect("n0", "\(stored.n0)", "\(drawn.selection)")
-    expect("n", "\(stored.n)", "\(drawn.estimation)")
-    expect("the protocol's n0 and n", "\(rules.n0) and \(rules.n)", "\(drawn.selection) and \(drawn.estimation)")
+    expect("n0", "\(stored.n0)", "\(votes.drawn.selection)")
+    expect("the protocol's n0", "\(rules.n0)", "\(votes.drawn.selection)")
+    expect("n", "\(stored.n)", "\(anew.draws)")
+    if !mode.stopsEarly { expect("the protocol's n", "\(rules.n)", "\(votes.drawn.estimation)") }
     expect("alpha", "\(stored.alpha)", "\(rules.alpha)")
     expect("slack", "\(stored.slack)", "\(level.slack)")
     expect("numerics id", stored.numericsID, text(item.numericsID))
-    guard let topClass = votes.topClass, drawn.estimation > 0 else {
-      ofCertificate.append("a certificate without votes")
-      return
-    }
-    expect("top class", "\(stored.topClass)", "\(topClass)")
+    expect("top class", "\(stored.topClass)", "\(anew.topClass)")
     expect("frozen top class", text(item.topClass), "\(topClass)")
-    expect("votes for it", "\(stored.hits)", "\(votes.hits)")
-    guard let sigma = ExactDecimal(item.sigma), let alpha = ExactDecimal(rules.alpha) else { return }
-    let anew = Certificate.certify(
-      hits: votes.hits, draws: drawn.estimation, sigma: sigma, alpha: alpha, slack: level.slack)
+    expect("votes for it", "\(stored.hits)", "\(anew.hits)")
     // Doubles print with as many digits as tell them apart: equal texts are equal bits.
-    expect("p lower", "\(stored.pLower)", "\(anew.pLower)")
-    expect("radius", text(stored.radius), text(anew.radius))
-    let predicted = anew.radius == nil ? nil : topClass
-    expect("certified class", text(stored.predicted), text(predicted))
-    expect("correct", "\(stored.correct)", "\(predicted == Int(item.label))")
+    expect("p lower", "\(stored.pLower)", "\(anew.certificate.pLower)")
+    expect("p upper", text(stored.pUpper), text(anew.certificate.upperBound?.value))
+    expect("p value", text(stored.pValue), text(anew.pValue))
+    expect("radius", text(stored.radius), text(anew.certificate.radius))
+    expect("certified class", text(stored.predicted), text(anew.predicted))
+    expect("correct", "\(stored.correct)", "\(anew.predicted == Int(item.label))")
+  }
+
+  /// What the votes decide, look by look.
+  private static func decision(
+    of stored: [ChunkRecord], topClass: Int, mode: CertificateMode, item: ItemRecord, rules: CertificationProtocol,
+    level: CertificationProtocol.Level
+  ) -> Decision? {
+    guard let sigma = ExactDecimal(item.sigma), let alpha = ExactDecimal(rules.alpha) else { return nil }
+    let units = UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples)
+    let book = LookBook.Level(
+      rules: CertificateRules(
+        mode: mode, draws: rules.n, alpha: alpha, sigma: sigma, slack: level.slack,
+        targets: rules.targets.compactMap { ExactDecimal($0) }, epsilon: rules.epsilon ?? 0),
+      units: units, looks: rules.looks.isEmpty ? [units.unitCount - 1] : rules.looks)
+    let chunks = stored.filter { $0.phase == 1 }.sorted { $0.chunk < $1.chunk }.map {
+      ChunkVotes(
+        chunk: Int($0.chunk), samples: Int($0.samples),
+        votes: Dictionary(zip($0.classes.map { Int($0) }, $0.votes.map { Int($0) }), uniquingKeysWith: +))
+    }
+    var progress = LookBook.Progress(ItemDecider(book.rules, topClass: topClass))
+    for (look, end) in book.looks.enumerated() {
+      switch progress.fold(
+        Array(chunks.drop { $0.chunk < progress.chunks }.prefix { $0.chunk < end }), through: look, book)
+      {
+      case .hole: return nil
+      case .undecided: continue
+      case .decided(let decision): return decision
+      }
+    }
+    return nil
   }
 }

@@ -9,10 +9,16 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
       rrcm radius --hits 9900 --draws 10000 --sigma 0.25 --alpha 0.001
       rrcm radius --input counts.csv > certified.csv
 
-      The table has columns hits,draws,sigma,alpha in any order; others are passed through, p_lower,radius,abstain added.
+      Modes: fixed takes all draws planned; sequential takes what had been drawn when somebody stopped, whenever that was;
+      runner-up bounds the runner-up too. The table has columns hits,draws,sigma,alpha in any order, and mode and
+      runner_up_hits where rows differ in them; others are passed through, p_lower,radius,abstain added.
       Next: rrcm plan FILE.yaml
       """)
-  static let layouts = [RowLayout(columns: ["hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain"])]
+  static let layouts = [
+    RowLayout(columns: [
+      "hits", "draws", "sigma", "alpha", "p_lower", "radius", "abstain", "mode", "runner_up_hits", "p_upper",
+    ])
+  ]
 
   @Option(name: .long, parsing: .unconditional, help: "Votes for the top class, in estimation.")
   var hits: Int?
@@ -22,14 +28,20 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
   var sigma: String?
   @Option(name: .long, parsing: .unconditional, help: "Failure probability of the certificate.")
   var alpha: String = "0.001"
+  @Option(name: .long, help: "The bound: fixed, sequential or runner-up.")
+  var mode: String = "fixed"
+  @Option(
+    name: .customLong("runner-up-hits"), parsing: .unconditional,
+    help: "Votes for the most frequent other class; for mode runner-up.")
+  var runnerUpHits: Int?
   @Option(name: .long, help: "CSV file with a row per certificate; - for standard input.")
   var input: String?
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     if let input {
-      guard hits == nil, draws == nil, sigma == nil else {
-        throw InputProblems(["--input stands alone: hits, draws, sigma and alpha come from its columns"])
+      guard hits == nil, draws == nil, sigma == nil, runnerUpHits == nil, mode == "fixed" else {
+        throw InputProblems(["--input stands alone: hits, draws, sigma, alpha and mode come from its columns"])
       }
       guard [.table, .csv].contains(output.output) else {
         throw InputProblems(["--output is \(output.output.rawValue); --input answers with CSV, leave it out"])
@@ -44,28 +56,29 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
       Console.out(answer)
       return
     }
-    let question = try checked()
-    let certificate = Certificate.certify(
-      hits: question.hits, draws: question.draws, sigma: question.sigma, alpha: question.alpha)
+    let (question, sigma) = try checked()
+    let certificate = question.certificate(sigma: sigma)
     switch output.output {
     case .table:
       Console.out("p_lower  \(NumberText.down17(certificate.pLower))\n")
-      Console.out(
-        certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  the bound is not above one half\n"
-      )
+      if let upper = certificate.upperBound { Console.out("p_upper  \(upper.value)\n") }
+      let why = question.mode == .runnerUp ? "the runner-up is not clearly behind" : "the bound is not above one half"
+      Console.out(certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  \(why)\n")
     default:
       var table = OutputTable(Self.layouts[0])
       table.add([
-        .int(Int64(question.hits)), .int(Int64(question.draws)), .double(question.sigma.value),
+        .int(Int64(question.hits)), .int(Int64(question.draws)), .double(sigma.value),
         .double(question.alpha.value), .double(certificate.pLower), .double(certificate.radius),
-        .bool(certificate.abstains),
+        .bool(certificate.abstains), .text(question.mode.rawValue),
+        .int(question.mode == .runnerUp ? Int64(question.runnerUpHits) : nil),
+        .double(certificate.upperBound?.value),
       ])
       table.print(output)
     }
   }
 
   /// The question in numbers, or everything that is wrong with it.
-  private func checked() throws -> (hits: Int, draws: Int, sigma: ExactDecimal, alpha: ExactDecimal) {
+  private func checked() throws -> (CertificateQuestion, sigma: ExactDecimal) {
     var problems: [String] = []
     if draws == nil { problems.append("--draws is missing; give the number of estimation draws n") }
     if let draws, !(1...2_147_483_647).contains(draws) {
@@ -83,7 +96,21 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
     if alphaValue == nil {
       problems.append("--alpha is \(alpha); it must be above 0 and at most 0.5, for example 0.001")
     }
+    let modeValue = CertificateQuestion.Mode(rawValue: mode)
+    if modeValue == nil { problems.append("--mode is \(mode); it must be one of \(CertificateQuestion.Mode.words)") }
+    if modeValue == .runnerUp {
+      let most = (draws ?? Int.max) - (hits ?? 0)
+      if runnerUpHits == nil { problems.append("--runner-up-hits is missing; give the most votes of any other class") }
+      if let runnerUpHits, runnerUpHits < 0 || runnerUpHits > max(most, 0) {
+        problems.append("--runner-up-hits is \(runnerUpHits); it must be 0 to the draws less the hits")
+      }
+    } else if let runnerUpHits {
+      problems.append("--runner-up-hits is \(runnerUpHits); it belongs to --mode runner-up, leave it out")
+    }
     guard problems.isEmpty else { throw InputProblems(problems) }
-    return (hits!, draws!, sigmaValue!, alphaValue!)
+    return (
+      CertificateQuestion(
+        mode: modeValue!, hits: hits!, draws: draws!, alpha: alphaValue!, runnerUpHits: runnerUpHits ?? 0), sigmaValue!
+    )
   }
 }

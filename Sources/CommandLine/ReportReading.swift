@@ -33,7 +33,7 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
     if let digest = record.checkpointDigest { try await store.checkpointName(digest) } else { nil }
   let planned = record.imageIndices?.count ?? 0
   let alpha = ExactDecimal(rules.alpha)!
-  let fleet = RunReport.Fleet(
+  var fleet = RunReport.Fleet(
     runID: record.id, state: record.state, error: record.error,
     checkpoint: .init(name: checkpoint ?? "not made yet", digest: record.checkpointDigest ?? ""),
     images: .init(
@@ -42,7 +42,8 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
       classNames: images?.classes ?? []),
     settings: .init(
       n0: rules.n0, n: rules.n, alpha: alpha, sampler: RunReport.SamplerKind(rawValue: rules.sampler)!,
-      seed: record.seed, numerics: record.numericsIDs, mode: rules.mode),
+      seed: record.seed, numerics: record.numericsIDs, mode: CertificateMode(rawValue: rules.mode)!,
+      targets: rules.targets.compactMap { ExactDecimal($0) }, epsilon: rules.epsilon),
     otherRuns: try await store.otherRuns(like: record.id),
     audits: try await store.audit(ofRun: record.id).map { audit in
       .init(
@@ -50,6 +51,10 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
         open: Int(audit.due + audit.disputed), provisional: Int(audit.provisional), voided: Int(audit.voided),
         superseded: Int(audit.superseded))
     })
+  if !rules.looks.isEmpty {
+    let samples = try await store.samplesUsed(ofRun: record.id)
+    fleet.samples = .init(used: samples.used, beyond: samples.beyond, planned: samples.planned)
+  }
   let levels = rules.levels.map { level in
     let results = rows[level.sigma] ?? []
     return RunReport.Level(

@@ -61,9 +61,7 @@ struct VerifyRun: AsyncParsableCommand, AnswersWithRows {
     row("stored chunks against the plan", findings.chunks, of: voted.storedChunks, findings.differingItems.chunks)
     row(
       "certificates from votes", findings.certificates, of: voted.items.count, findings.differingItems.certificates,
-      voted.rules.mode != "fixed"
-        ? "certificates of mode \(voted.rules.mode) are not computed anew; scripts/recheck.py knows those that stop early"
-        : unfinished == 0 ? "" : "\(unfinished) items have none yet")
+      unfinished == 0 ? "" : "\(unfinished) items have none yet")
     let tables = try await checkTables(of: voted, in: store, &findings)
     row("noise tables and slack", tables.checked, of: voted.rules.levels.count, tables.differing, tables.note)
     let anew = await drawAnew(picked.chosen, of: voted, context: context, &findings)

@@ -74,7 +74,8 @@ package struct CoordinatorService: Service {
     let planned = try await planRuns(in: store)
     for (run, plan) in planned {
       switch plan {
-      case .items(let units): logger.info("run planned", metadata: ["run_id": "\(run)", "units_per_item": "\(units)"])
+      case .items(let units, _):
+        logger.info("run planned", metadata: ["run_id": "\(run)", "units_per_item": "\(units)"])
       case .job(let steps): logger.info("training queued", metadata: ["run_id": "\(run)", "steps": "\(steps)"])
       case .refused(let reason): logger.warning("run refused", metadata: ["run_id": "\(run)", "reason": "\(reason)"])
       }

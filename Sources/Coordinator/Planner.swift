@@ -1,6 +1,7 @@
 internal import Training
 internal import Foundation
 internal import Lifecycle
+internal import Smoothing
 package import Models
 package import RunFile
 package import Store
@@ -32,7 +33,9 @@ package enum Planner {
     case .certify(let smoothing):
       if let problem = misfit(run, images: images, needsHead: true) { return .refused(problem) }
       let units = UnitPlan(n0: smoothing.n0, n: smoothing.n, chunkSamples: smoothing.chunkSamples)
-      return .items(units: units.unitCount)
+      guard smoothing.certificateMode.stopsEarly else { return .items(units: units.unitCount) }
+      let looks = LookPlan.looks(chunks: units.unitCount - 1)
+      return .items(units: units.unitCount, claimable: LookPlan.claimableUnits(looks: looks, decided: 0))
     }
   }
 

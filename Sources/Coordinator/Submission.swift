@@ -2,6 +2,7 @@ package import Artifacts
 internal import Tensors
 internal import Training
 internal import Foundation
+internal import Lifecycle
 package import Models
 package import Noise
 internal import Smoothing
@@ -212,7 +213,8 @@ package struct Submission: Sendable {
 
   /// Refuses a protocol under which nothing can ever be certified, the sampler's slack counted in.
   private static func refuseHopeless(_ rules: CertificationProtocol) throws {
-    guard let alpha = ExactDecimal(rules.alpha) else { return }
+    guard let given = ExactDecimal(rules.alpha), let mode = CertificateMode(rawValue: rules.mode) else { return }
+    let alpha = mode.share(of: given)
     for level in rules.levels
     where Certificate.firstCertifyingCount(draws: rules.n, alpha: alpha, slack: level.slack) == nil {
       let smallest = Certificate.smallestDraws(alpha: alpha, slack: level.slack)
@@ -249,8 +251,9 @@ package struct Submission: Sendable {
   /// The stored protocol of a certification of images with `elements` elements.
   static func protocolOf(_ smoothing: Smoothing, tables: [GridTable], elements: Int) -> CertificationProtocol {
     let byLevel = Dictionary(tables.map { ($0.sigma, $0) }, uniquingKeysWith: { first, _ in first })
+    let units = UnitPlan(n0: smoothing.n0, n: smoothing.n, chunkSamples: smoothing.chunkSamples)
     return CertificationProtocol(
-      mode: smoothing.mode.rawValue, n0: smoothing.n0, n: smoothing.n, alpha: smoothing.alpha,
+      mode: smoothing.certificateMode.rawValue, n0: smoothing.n0, n: smoothing.n, alpha: smoothing.alpha,
       sampler: smoothing.sampler.rawValue, chunkSamples: smoothing.chunkSamples,
       auditShare: smoothing.auditShare,
       levels: smoothing.sigmas.map { sigma in
@@ -259,7 +262,8 @@ package struct Submission: Sendable {
         }
         return CertificationProtocol.Level(
           sigma: sigma.decimal, gridM: table.m, slack: table.slack(elements: elements), tableDigest: table.digest)
-      })
+      }, targets: smoothing.targets.map(\.description), epsilon: smoothing.epsilon,
+      looks: smoothing.certificateMode.stopsEarly ? LookPlan.looks(chunks: units.unitCount - 1) : [])
   }
 }
 

@@ -62,3 +62,24 @@ package struct SparseVotes: Sendable, Hashable {
     self.votes = votes
   }
 }
+
+/// At which prefixes of an item's estimation chunks early-stopping modes decide: declared when a run is submitted.
+package enum LookPlan {
+  /// Prefix lengths in chunks: 1, 2, 3, …, each longer by a tenth but at least one chunk, ending with all `chunks`.
+  ///
+  /// - Precondition: chunks > 0.
+  package static func looks(chunks: Int) -> [Int] {
+    precondition(chunks > 0)
+    var looks = [1]
+    while let last = looks.last, last < chunks { looks.append(min(last + max(1, last / 10), chunks)) }
+    return looks
+  }
+
+  /// How many units of an item may be claimed once `decided` chunks have been looked at: through the first look that is a
+  /// quarter ahead, and at least four chunks. This bounds what is computed beyond a deciding look, and still lets a worker
+  /// hold more than a moment's work.
+  package static func claimableUnits(looks: [Int], decided: Int) -> Int {
+    let wanted = decided + max(4, decided / 4)
+    return 1 + (looks.first { $0 >= wanted } ?? looks.last ?? 0)
+  }
+}

@@ -110,7 +110,7 @@ package enum CertificateExport {
       ("checkpoint_sha256", JSONText.string(fleet.checkpoint.digest)),
       ("dataset", JSONText.string(fleet.images.dataset)), ("dataset_sha256", JSONText.string(fleet.images.digest)),
       ("subset", JSONText.string(fleet.images.subset)), ("n0", "\(settings.n0)"), ("n", "\(settings.n)"),
-      ("alpha", "\(settings.alpha)"), ("mode", JSONText.string(settings.mode)),
+      ("alpha", "\(settings.alpha)"), ("mode", JSONText.string(settings.mode.rawValue)),
       ("sampler", JSONText.string(settings.sampler.rawValue)), ("seed", "\(settings.seed)"),
       ("numerics", "[" + settings.numerics.map(JSONText.string).joined(separator: ", ") + "]"),
     ]

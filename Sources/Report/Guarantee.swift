@@ -47,6 +47,10 @@ package struct Guarantee: Sendable {
           + "that level; a classifier that chooses its noise level by the image is not certified by this.")
     }
     if reading?.isSimultaneous != true { paragraphs.append(Self.together(levels)) }
+    if reading == nil {
+      if fleet.settings.mode == .predict { paragraphs[0] = prediction(confidence) }
+      if let paragraph = mode(fleet.settings) { paragraphs.append(paragraph) }
+    }
     switch fleet.settings.sampler {
     case .grid:
       let slack = levels.map(\.slack).max() ?? 0
@@ -81,6 +85,39 @@ package struct Guarantee: Sendable {
     return "All at once: with probability at least \(NumberText.confidence(failure: FalseCertificates.rho)) no more "
       + "certificates are false than \(counts.joined(separator: ", ")) (exact binomial quantile). Certified accuracy less that "
       + "share bounds the share truly robust."
+  }
+
+  /// The promise of PREDICT, which certifies no radius.
+  private static func prediction(_ confidence: String) -> String {
+    "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, the "
+      + "run abstains or returns the smoothed classifier's class of the image as fed to the model (after resize and crop). "
+      + "No radius is certified: every prediction stands at radius 0."
+  }
+
+  /// What the mode adds; nil for `fixed`, which needs no words.
+  private static func mode(_ settings: RunReport.Settings) -> String? {
+    let alpha = settings.alpha
+    let targets = settings.targets.map(\.description).joined(separator: ", ")
+    switch settings.mode {
+    case .fixed, .predict: return nil
+    case .curtailed:
+      return
+        "Curtailed: drawing stops once all \(NumberText.grouped(settings.n)) draws could no longer change which of the "
+        + "targets \(targets) are reached. A radius reported then is the largest target reached, and no bound at the draws made; "
+        + "an image that reaches none abstains. Average certified radius is not what this mode measures."
+    case .runnerUp:
+      return "Runner-up: the top class is bounded from below and the most frequent other class from above, each at "
+        + "\(alpha.halved); the radius is sigma/2 · (Φ⁻¹(p lower) − Φ⁻¹(p upper))."
+    case .sequential, .epsilon:
+      let what =
+        settings.mode == .sequential
+        ? "each of the target radii \(targets) is decided"
+        : "the radius is within a share of \(settings.epsilon ?? 0) of what all draws could give"
+      return
+        "Stopped early: drawing stops at declared looks once \(what). The bound holds at every look at once: a one-sided "
+        + "mixture martingale at \(alpha.quarter), and Clopper–Pearson at \(alpha.threeQuarters) for images that took all "
+        + "\(NumberText.grouped(settings.n)) draws. Average certified radius is not what this mode measures: use fixed for it."
+    }
   }
 
   private static func imported(_ report: RunReport) -> [String] {

@@ -98,6 +98,9 @@ struct ReportNotes {
           + "radius is a selection made on these images.")
     }
     sentences.append("ACR: average certified radius, mistakes and abstentions counting 0.")
+    if runs.reports.contains(where: { $0.fleet?.settings.mode.stopsEarly ?? false }) {
+      sentences.append("ACR of runs that stop early says where drawing stopped: not to be compared with other runs.")
+    }
     if runs.hasImported {
       sentences.append("Imported: read from logs; not computed by this fleet and not recomputable.")
     }

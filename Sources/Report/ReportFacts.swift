@@ -37,8 +37,21 @@ struct ReportFacts {
       Line(
         "draws",
         "n0 \(NumberText.grouped(settings.n0)), n \(NumberText.grouped(settings.n)), alpha \(settings.alpha), "
-          + "mode \(settings.mode), seed \(settings.seed)"),
+          + "mode \(settings.mode.rawValue), seed \(settings.seed)"),
     ]
+    if !settings.targets.isEmpty {
+      lines.append(Line("targets", settings.targets.map(\.description).joined(separator: ", ")))
+    }
+    if let epsilon = settings.epsilon { lines.append(Line("epsilon", "\(epsilon)")) }
+    if let samples = fleet.samples, samples.used > 0 {
+      let share = Double(samples.planned) / Double(samples.used)
+      lines.append(
+        Line(
+          "samples",
+          "\(NumberText.grouped(Int(samples.used))) used, \(NumberText.grouped(Int(samples.beyond))) computed beyond the "
+            + "deciding looks; all n draws would be \(NumberText.grouped(Int(samples.planned))), "
+            + "\(NumberText.fixed(share, places: 1, towardZero: true)) times what was used"))
+    }
     let noise = levels.map { level in
       let grid = level.m.map { "m \($0), slack \(NumberText.roundedUp(level.slack))" } ?? ""
       let table = level.tableDigest.map { ", table \($0)" } ?? ""

@@ -67,6 +67,21 @@ package struct RunReport: Sendable {
     package var otherRuns: Int
     /// What was computed again; nil where nothing is to be said of it.
     package var audits: Audits?
+    /// Samples of modes that stop early: those that certificates rest on, those computed beyond the deciding looks, and those
+    /// that all n draws would have taken; nil for other modes.
+    package var samples: Samples?
+
+    package struct Samples: Sendable {
+      package var used: Int64
+      package var beyond: Int64
+      package var planned: Int64
+
+      package init(used: Int64, beyond: Int64, planned: Int64) {
+        self.used = used
+        self.beyond = beyond
+        self.planned = planned
+      }
+    }
 
     package init(
       runID: Int64, state: String, error: String? = nil, checkpoint: Checkpoint, images: ImageSet, settings: Settings,
@@ -186,13 +201,19 @@ package struct RunReport: Sendable {
     package var seed: Int64
     /// The arithmetic that computed the votes, one id per kind of worker.
     package var numerics: [String]
-    /// `fixed` unless the run decides early.
-    package var mode: String
+    /// How votes became certificates.
+    package var mode: CertificateMode
+    /// Radii that the run decides; empty unless its mode has targets.
+    package var targets: [ExactDecimal]
+    /// Share of the radius that mode `epsilon` gives up.
+    package var epsilon: Double?
 
     package init(
       n0: Int, n: Int, alpha: ExactDecimal, sampler: SamplerKind, seed: Int64, numerics: [String],
-      mode: String = "fixed"
+      mode: CertificateMode = .fixed, targets: [ExactDecimal] = [], epsilon: Double? = nil
     ) {
+      self.targets = targets
+      self.epsilon = epsilon
       self.n0 = n0
       self.n = n
       self.alpha = alpha

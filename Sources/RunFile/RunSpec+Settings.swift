@@ -28,9 +28,10 @@ extension RunSpec {
     case .certify:
       map["smoothing"] = .map([
         "sigma": .list([]), "n0": .int(100), "n": .int(100_000), "alpha": .double(0.001), "sampler": .string("grid"),
-        "m": .null, "mode": .string("fixed"),
+        "m": .null, "mode": .string("fixed"), "targets": .list([]), "epsilon": .null, "curtail": .bool(false),
+        "runner_up": .bool(false),
       ])
-      map["chunk_samples"] = .int(1000)
+      map["chunk_samples"] = .null
       map["numerics"] = .list([])
       map["audit"] = .map(["share": .double(0.005)])
     }
@@ -134,6 +135,9 @@ extension RunSpec {
             "n": .int(Int64(smoothing.n)), "alpha": .double(smoothing.alpha),
             "sampler": .string(smoothing.sampler.rawValue), "m": smoothing.m.map { .int(Int64($0)) } ?? .null,
             "mode": .string(smoothing.mode.rawValue),
+            "targets": .list(smoothing.targets.map { .double($0.value) }),
+            "epsilon": smoothing.epsilon.map { .double($0) } ?? .null, "curtail": .bool(smoothing.curtail),
+            "runner_up": .bool(smoothing.runnerUp),
           ]))
         value.set(["chunk_samples"], to: .int(Int64(smoothing.chunkSamples)))
         value.set(["numerics"], to: .list(smoothing.numerics.map { .string($0) }))
@@ -174,14 +178,18 @@ extension Smoothing {
       reader.problem("smoothing.m", "it belongs to the grid sampler; leave it out")
     }
     mode = reader.choice("smoothing.mode", Mode.self) ?? .fixed
-    chunkSamples = reader.int("chunk_samples", in: 1...1_000_000)
+    (targets, epsilon, curtail, runnerUp) = Self.modeSettings(mode, reader)
+    // PREDICT tests the estimation votes alone; the selection chunk, which every item has, is kept as small as it can be.
+    if mode == .predict { n0 = 1 }
+    let stopsEarly = mode == .sequential || mode == .epsilon || curtail
+    chunkSamples = reader.optionalInt("chunk_samples", in: 1...1_000_000) ?? (stopsEarly ? 250 : 1000)
     numerics = reader.texts("numerics")
     auditShare = reader.double("audit.share")
     if !(auditShare >= 0 && auditShare <= 1) {
       reader.problem("audit.share", "must be 0 (no audits) to 1 (every chunk); 0.005 is usual")
     }
     if n >= 1, alpha > 0, alpha <= 0.5, let exact = ExactDecimal(alpha),
-      let smallest = Certificate.smallestDraws(alpha: exact), n < smallest
+      let smallest = Certificate.smallestDraws(alpha: certificateMode.share(of: exact)), n < smallest
     {
       reader.problem(
         "smoothing.n",
@@ -195,6 +203,50 @@ extension Smoothing {
         }
       }
     }
+  }
+}
+
+extension Smoothing {
+  /// What belongs to some modes only; each is refused where it would do nothing.
+  private static func modeSettings(
+    _ mode: Mode, _ reader: SettingReader
+  ) -> (targets: [ExactDecimal], epsilon: Double?, curtail: Bool, runnerUp: Bool) {
+    let (curtail, runnerUp) = (reader.bool("smoothing.curtail"), reader.bool("smoothing.runner_up"))
+    for (key, isSet) in [("curtail", curtail), ("runner_up", runnerUp)] where isSet && mode != .fixed {
+      reader.problem("smoothing.\(key)", "it belongs to mode fixed; leave it out")
+    }
+    if curtail && runnerUp {
+      reader.problem("smoothing.runner_up", "it cannot go with smoothing.curtail; leave one of them out")
+    }
+    var targets: [ExactDecimal] = []
+    for value in reader.list("smoothing.targets") {
+      guard let target = ExactDecimal(value.shown), target.value >= 0, target.value <= 1000 else {
+        reader.problem("smoothing.targets", "must be radii from 0 to 1000, for example [0, 0.25, 0.5]")
+        break
+      }
+      targets.append(target)
+    }
+    if Set(targets).count != targets.count { reader.problem("smoothing.targets", "must not name a radius twice") }
+    let needsTargets = mode == .sequential || curtail
+    if needsTargets && reader.list("smoothing.targets").isEmpty {
+      reader.problem(
+        "smoothing.targets", "must name the radii to decide, for example [0, 0.25, 0.5]: they are what stops the draws")
+    }
+    if !needsTargets && !targets.isEmpty {
+      reader.problem("smoothing.targets", "it belongs to mode sequential and to curtail: true; leave it out")
+    }
+    var epsilon: Double?
+    if reader.value("smoothing.epsilon") != .null {
+      epsilon = reader.double("smoothing.epsilon")
+      if mode != .epsilon {
+        reader.problem("smoothing.epsilon", "it belongs to mode epsilon; leave it out")
+      } else if !(epsilon! > 0 && epsilon! < 1) {
+        reader.problem("smoothing.epsilon", "must be above 0 and below 1; 0.05 gives up a twentieth of the radius")
+      }
+    } else if mode == .epsilon {
+      reader.problem("smoothing.epsilon", "must say which share of the radius may be given up, for example 0.05")
+    }
+    return (targets.sorted { $0.value < $1.value }, epsilon, curtail, runnerUp)
   }
 }
 

@@ -1,5 +1,6 @@
 package import Models
 package import Noise
+package import Smoothing
 package import Training
 
 /// One run as a person asks for it, with every default filled in.
@@ -132,6 +133,14 @@ package struct Smoothing: Sendable, Hashable {
   /// Grid points per 1/255; nil for the default of each sigma.
   package var m: Int?
   package var mode: Mode
+  /// Radii to decide, ascending; only for `sequential` and a curtailed `fixed`.
+  package var targets: [ExactDecimal]
+  /// Share of the radius that `epsilon` gives up; nil otherwise.
+  package var epsilon: Double?
+  /// `fixed`, ended as soon as no target's answer can change.
+  package var curtail: Bool
+  /// `fixed` with a bound for the runner-up.
+  package var runnerUp: Bool
   package var chunkSamples: Int
   /// Numerics ids that may compute the run; empty to take the first worker's.
   package var numerics: [String]
@@ -139,7 +148,17 @@ package struct Smoothing: Sendable, Hashable {
   package var auditShare: Double
 
   package enum SamplerName: String, Sendable, Hashable, Codable, CaseIterable { case grid, gaussian }
-  package enum Mode: String, Sendable, Hashable, Codable, CaseIterable { case fixed }
+  package enum Mode: String, Sendable, Hashable, Codable, CaseIterable { case fixed, sequential, epsilon, predict }
+
+  /// The mode with its options: how votes become certificates.
+  package var certificateMode: CertificateMode {
+    switch mode {
+    case .fixed: curtail ? .curtailed : runnerUp ? .runnerUp : .fixed
+    case .sequential: .sequential
+    case .epsilon: .epsilon
+    case .predict: .predict
+    }
+  }
 
   package func sampler(for sigma: Sigma) -> Sampler {
     switch sampler {

@@ -12,8 +12,13 @@ package enum BinomialTest {
   }
 
   /// The class PREDICT returns, the lowest among equals; nil to abstain, which is when the p-value is above alpha.
-  package static func predict(_ counts: Counts, alpha: ExactDecimal) -> Int? {
-    guard let top = counts.topTwo, pValue(counts[top.first], counts[top.second]) <= alpha.value else { return nil }
-    return top.first
+  ///
+  /// - Parameter slack: the sampler's total variation per draw. n draws differ by at most n times as much from the intended
+  ///   ones, which the p-value must leave room for.
+  package static func predict(_ counts: Counts, alpha: ExactDecimal, slack: Double = 0) -> Int? {
+    guard let top = counts.topTwo else { return nil }
+    var failure = pValue(counts[top.first], counts[top.second])
+    if slack > 0 { failure = Rounding.sumUp(failure, (Double(counts.total) * slack).nextUp) }
+    return alpha.isBelow(failure) ? nil : top.first
   }
 }

@@ -2,8 +2,16 @@
 package struct Certificate: Sendable, Hashable {
   /// Lower bound on the probability of the top class under the smoothing noise, slack already subtracted.
   package let lowerBound: ProbabilityBound
+  /// Upper bound on the probability of the runner-up, slack already added; nil where the certificate needs none.
+  package let upperBound: ProbabilityBound?
   /// Certified L2 radius in sigma's units; nil to abstain.
   package let radius: Double?
+
+  package init(lowerBound: ProbabilityBound, upperBound: ProbabilityBound? = nil, radius: Double?) {
+    self.lowerBound = lowerBound
+    self.upperBound = upperBound
+    self.radius = radius
+  }
 
   /// p_lower.
   package var pLower: Double { lowerBound.value }

@@ -11,6 +11,8 @@ enum Rough {
   static func exp(_ x: Double) -> Double { _exp(x) }
   static func erf(_ x: Double) -> Double { _erf(x) }
   static func erfc(_ x: Double) -> Double { _erfc(x) }
+  static func asin(_ x: Double) -> Double { _asin(x) }
+  static func acos(_ x: Double) -> Double { _acos(x) }
 
   /// z with 1 - Φ(z) about `tail`, for 0 < tail ≤ 1/2.
   static func normalQuantile(tail: Double) -> Double {
@@ -37,3 +39,5 @@ private func _log1p(_ x: Double) -> Double { log1p(x) }
 private func _exp(_ x: Double) -> Double { exp(x) }
 private func _erf(_ x: Double) -> Double { erf(x) }
 private func _erfc(_ x: Double) -> Double { erfc(x) }
+private func _asin(_ x: Double) -> Double { asin(x) }
+private func _acos(_ x: Double) -> Double { acos(x) }

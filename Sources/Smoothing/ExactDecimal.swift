@@ -79,6 +79,45 @@ package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, Expres
     }
   }
 
+  /// Half of it.
+  package var halved: Self { times(5, power: -1) }
+  /// A quarter of it.
+  package var quarter: Self { times(25, power: -2) }
+  /// Three quarters of it.
+  package var threeQuarters: Self { times(75, power: -2) }
+
+  /// This number times `factor` · 10^`power`, exactly.
+  private func times(_ factor: Int, power: Int) -> Self {
+    guard let e = canonical.firstIndex(of: "e"), let exponent = Int(canonical[e...].dropFirst()) else { return self }
+    var digits: [Int] = []
+    var carry = 0
+    for digit in canonical[..<e].utf8.reversed() where digit != UInt8(ascii: "-") {
+      carry += Int(digit - UInt8(ascii: "0")) * factor
+      digits.append(carry % 10)
+      carry /= 10
+    }
+    while carry > 0 {
+      digits.append(carry % 10)
+      carry /= 10
+    }
+    let text = digits.reversed().map(String.init).joined()
+    return Self(canonical: (canonical.hasPrefix("-") ? "-" : "") + Self.trimmed(text, exponent: exponent + power))
+  }
+
+  /// For numbers that arithmetic made: as many digits as it takes, never rounded.
+  private init(canonical: String) {
+    self.canonical = canonical
+    value = Double(canonical) ?? .nan
+  }
+
+  private static func trimmed(_ digits: String, exponent: Int) -> String {
+    let zeros = digits.reversed().prefix { $0 == "0" }.count
+    return "\(digits.drop { $0 == "0" }.dropLast(zeros))e\(exponent + zeros)"
+  }
+
+  /// The smallest double not below this number.
+  package var roundedUp: Double { isAbove(value) ? value.nextUp : value }
+
   /// Whether this number is less than `value`, decided exactly.
   package func isBelow(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == 1 }
 

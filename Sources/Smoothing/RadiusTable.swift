@@ -2,10 +2,12 @@ internal import Dispatch
 
 /// Certificates for a table of counts: CSV in, the same CSV with `p_lower,radius,abstain` added out.
 ///
-/// Columns `hits`, `draws`, `sigma` and `alpha` are found by name in any order; all others are passed through as they
-/// stand. `p_lower` and `radius` have up to 17 digits, rounded toward zero; an abstention has radius 0 and abstain 1.
+/// Columns `hits`, `draws`, `sigma` and `alpha` are found by name in any order, and so are `mode` and `runner_up_hits`
+/// where there are any; all others are passed through as they stand. A row without a mode is `fixed`. `p_lower` and
+/// `radius` have up to 17 digits, rounded toward zero; an abstention has radius 0 and abstain 1.
 package enum RadiusTable {
   static let inputs = ["hits", "draws", "sigma", "alpha"]
+  static let optional = ["mode", "runner_up_hits"]
   static let outputs = ["p_lower", "radius", "abstain"]
 
   package typealias Problem = TableProblem
@@ -62,13 +64,15 @@ package enum RadiusTable {
     let draws: Int
     let alpha: ExactDecimal
     let sigma: ExactDecimal
+    var mode = CertificateQuestion.Mode.fixed
+    var runnerUpHits = 0
   }
 
   private static let wanted =
     "its first line must name the columns hits, draws, sigma and alpha, for example "
     + "hits,draws,sigma,alpha"
 
-  /// Where the four inputs stand; nil, with problems, unless each stands once.
+  /// Where the inputs stand, the optional ones at -1 where they do not; nil, with problems, unless each stands once.
   private static func find(in header: CSVRecords.Record, problems: inout [Problem]) -> [Int]? {
     let names = header.fields.map { $0.drop { $0 == " " } }.map { name in
       var name = name
@@ -87,6 +91,13 @@ package enum RadiusTable {
         problems.append(Problem(line: header.line, column: input, message: "named \(places.count) times; keep one"))
       }
     }
+    for input in optional {
+      let places = names.indices.filter { names[$0] == input }
+      columns.append(places.first ?? -1)
+      if places.count > 1 {
+        problems.append(Problem(line: header.line, column: input, message: "named \(places.count) times; keep one"))
+      }
+    }
     for output in outputs where names.contains(output) {
       let message = "the answer adds a column of this name; rename or drop the one in the table"
       problems.append(Problem(line: header.line, column: output, message: message))
@@ -94,18 +105,19 @@ package enum RadiusTable {
     return problems.count == before ? columns : nil
   }
 
-  /// One row's four values; nil, with problems, unless all can be used.
+  /// One row's values; nil, with problems, unless all can be used.
   private static func question(
     _ record: CSVRecords.Record, columns: [Int], problems: inout [Problem]
   ) -> Question? {
     let before = problems.count
     func text(_ input: Int) -> Substring {
+      guard columns[input] >= 0 else { return "" }
       var text = record.fields[columns[input]].drop { $0 == " " }
       while text.last == " " { text.removeLast() }
       return text
     }
     func refuse(_ input: Int, _ message: String) {
-      problems.append(Problem(line: record.line, column: inputs[input], message: message))
+      problems.append(Problem(line: record.line, column: (inputs + optional)[input], message: message))
     }
     let draws = Int(text(1)).flatMap { (1...ClopperPearson.largestDraws).contains($0) ? $0 : nil }
     if draws == nil {
@@ -127,8 +139,25 @@ package enum RadiusTable {
     {
       refuse(3, problem)
     }
-    guard problems.count == before, let hits, let draws, let sigma, let alpha else { return nil }
-    return Question(hits: hits, draws: draws, alpha: alpha, sigma: sigma)
+    let mode = text(4).isEmpty ? .fixed : CertificateQuestion.Mode(rawValue: text(4).lowercased())
+    if mode == nil {
+      refuse(
+        4, "\"\(text(4))\" is not a mode; write one of \(CertificateQuestion.Mode.words), or leave it empty for fixed")
+    }
+    var runnerUpHits = 0
+    if mode == .runnerUp {
+      let most = draws.flatMap { draws in hits.map { draws - $0 } }
+      if let given = Int(text(5)), given >= 0 && given <= most ?? .max {
+        runnerUpHits = given
+      } else {
+        refuse(
+          5,
+          "\"\(text(5))\" is not the votes of the runner-up; write a whole number from 0 to "
+            + (most.map { "the row's draws less its hits, \($0)" } ?? "the row's draws less its hits"))
+      }
+    }
+    guard problems.count == before, let hits, let draws, let sigma, let alpha, let mode else { return nil }
+    return Question(hits: hits, draws: draws, alpha: alpha, sigma: sigma, mode: mode, runnerUpHits: runnerUpHits)
   }
 
   private static func written(_ rows: [Row], of records: CSVRecords) -> String {
@@ -149,17 +178,24 @@ package enum RadiusTable {
       let hits: Int
       let draws: Int
       let alpha: ExactDecimal
+      let mode: CertificateQuestion.Mode
+      let runnerUpHits: Int
     }
-    let keys = Array(Set(questions.map { Key(hits: $0.hits, draws: $0.draws, alpha: $0.alpha) }))
-    let bounds = onAllCores(keys) {
-      let bound = ClopperPearson.lowerBound(hits: $0.hits, draws: $0.draws, alpha: $0.alpha)
-      return (bound, bound.exceedsHalf ? NormalQuantile.lowerBound(of: bound) : nil)
+    func key(_ question: Question) -> Key {
+      Key(
+        hits: question.hits, draws: question.draws, alpha: question.alpha, mode: question.mode,
+        runnerUpHits: question.runnerUpHits)
     }
-    let table = Dictionary(uniqueKeysWithValues: zip(keys, bounds))
+    let keys = Array(Set(questions.map(key)))
+    let answers = onAllCores(keys) {
+      CertificateQuestion(mode: $0.mode, hits: $0.hits, draws: $0.draws, alpha: $0.alpha, runnerUpHits: $0.runnerUpHits)
+        .unscaled()
+    }
+    let table = Dictionary(uniqueKeysWithValues: zip(keys, answers))
     return questions.map { question in
-      let (bound, z) = table[Key(hits: question.hits, draws: question.draws, alpha: question.alpha)]!
+      let (bounds, z) = table[key(question)]!
       let radius = z.map { NumberText.down17(question.sigma.scaledDown($0)) }
-      return "\(NumberText.down17(bound.value)),\(radius ?? "0"),\(radius == nil ? 1 : 0)"
+      return "\(NumberText.down17(bounds.lower.value)),\(radius ?? "0"),\(radius == nil ? 1 : 0)"
     }
   }
 

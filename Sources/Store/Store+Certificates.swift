@@ -1,6 +1,6 @@
 package import Database
 
-/// An item that nobody works on any more, with the protocol its certificate depends on.
+/// An item that nobody works on any more, or whose next look is complete, with the protocol its certificate depends on.
 package struct CompleteItem: Sendable {
   package let id: Int64
   package let runID: Int64
@@ -15,9 +15,10 @@ package struct CompleteItem: Sendable {
   package let n: Int
   package let alpha: Double
   package let slack: Double
-  /// Every unit has votes; otherwise some got lost, and `healItems` puts them back.
+  /// Every unit claimable so far has votes; otherwise some got lost, and `healItems` puts them back.
   package let isComplete: Bool
-  /// Draws whose votes are stored, by phase. Anything but n0 and n means that something tampered with the votes.
+  /// Draws whose votes are stored, by phase; at a look, those of estimation since the last one. Anything but what was planned
+  /// means that something tampered with the votes.
   package let drawn: (selection: Int, estimation: Int)
 
   init(_ row: Row) throws {
@@ -42,17 +43,28 @@ package struct CertificateRow: Sendable {
   package let item: CompleteItem
   package let topClass: Int
   package let hits: Int
+  /// Estimation draws that count.
+  package let draws: Int
   package let pLower: Double
   /// Nil to abstain.
   package let radius: Double?
   package let computeSeconds: Double
+  /// Units up to the deciding look; nil where every unit counts.
+  package var stoppedAtUnit: Int?
+  /// Decimals; nil without targets.
+  package var targetsReached: [String]?
+  package var runnerUpVotes: Int?
+  package var pUpper: Double?
+  package var pValue: Double?
 
   package init(
-    item: CompleteItem, topClass: Int, hits: Int, pLower: Double, radius: Double?, computeSeconds: Double
+    item: CompleteItem, topClass: Int, hits: Int, draws: Int? = nil, pLower: Double, radius: Double?,
+    computeSeconds: Double
   ) {
     self.item = item
     self.topClass = topClass
     self.hits = hits
+    self.draws = draws ?? item.n
     self.pLower = pLower
     self.radius = radius
     self.computeSeconds = computeSeconds
@@ -84,6 +96,11 @@ package struct ResultRow: Sendable {
     package let pLower: Double
     package let numericsID: String
     package let computeSeconds: Double
+    package let stoppedAtUnit: Int?
+    package let targetsReached: [String]?
+    package let runnerUpVotes: Int?
+    package let pUpper: Double?
+    package let pValue: Double?
   }
 
   init(_ row: Row) throws {
@@ -101,7 +118,11 @@ package struct ResultRow: Sendable {
         radius: row.doubleOrNil("radius"), correct: row.bool("correct"), hits: Int(row.int("n_a")),
         n0: Int(row.int("n0")), n: Int(row.int("n")), alpha: row.double("alpha"), slack: row.double("slack"),
         pLower: row.double("p_lower"), numericsID: row.text("numerics_id"),
-        computeSeconds: row.double("compute_seconds"))
+        computeSeconds: row.double("compute_seconds"),
+        stoppedAtUnit: row.intOrNil("stopped_at_unit").map { Int($0) },
+        targetsReached: row.isNull("targets_reached") ? nil : row.texts("targets_reached"),
+        runnerUpVotes: row.intOrNil("runner_up_votes").map { Int($0) }, pUpper: row.doubleOrNil("p_upper"),
+        pValue: row.doubleOrNil("p_value"))
   }
 }
 
@@ -153,8 +174,8 @@ extension Store {
     return seconds
   }
 
-  /// Stores certificates and draws their audits, in one transaction; those that another aggregator stored first stay.
-  /// Returns how many were stored now.
+  /// Stores certificates, draws their audits and ends what is left of their items' work, in one transaction; those that
+  /// another aggregator stored first stay. Returns how many were stored now.
   package func insertCertificates(_ certificates: [CertificateRow]) async throws -> Int {
     let results = try await connection.pipeline(
       certificates.flatMap { row in
@@ -162,13 +183,16 @@ extension Store {
         return [
           statement(PackageResources.draw_audits_sql, [.int(row.item.id), .int(row.item.revision)]),
           statement(
-            PackageResources.insert_certificate_sql,
+            PackageResources.stop_item_sql,
             [
               .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
-              .int(row.item.n), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
+              .int(row.draws), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
               .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
               .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
-              .text(row.item.numericsID), .double(row.computeSeconds), .int(row.item.revision),
+              .text(row.item.numericsID), .double(row.computeSeconds), .optional(row.stoppedAtUnit.map { .int($0) }),
+              .optional(row.targetsReached.map { .texts($0) }), .optional(row.runnerUpVotes.map { .int($0) }),
+              .optional(row.pUpper.map { .double($0) }), .optional(row.pValue.map { .double($0) }),
+              .int(row.item.revision),
             ]),
         ]
       })

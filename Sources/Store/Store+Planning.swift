@@ -32,8 +32,8 @@ package struct SubmittedRun: Sendable {
 
 /// What the coordinator makes of a submitted run.
 package enum RunPlan: Sendable {
-  /// Items of that many units, one per image and sigma.
-  case items(units: Int)
+  /// Items of that many units, one per image and sigma, of which `claimable` may be claimed at first; nil for all.
+  case items(units: Int, claimable: Int? = nil)
   /// One training job of that many steps.
   case job(steps: Int)
   /// It cannot run: why, and what to do.
@@ -58,8 +58,9 @@ extension Store {
         let run = try SubmittedRun(row)
         guard let plan = decide(run) else { return nil }
         switch plan {
-        case .items(let units):
-          _ = try connection.rows(PackageResources.plan_items_sql, [.int(run.id), .int(units)])
+        case .items(let units, let claimable):
+          _ = try connection.rows(
+            PackageResources.plan_items_sql, [.int(run.id), .int(units), .optional(claimable.map { .int($0) })])
         case .job(let steps):
           _ = try connection.rows(PackageResources.plan_job_sql, [.int(run.id), .int(steps)])
         case .refused(let reason):

@@ -68,11 +68,19 @@ package struct CertificationProtocol: Sendable, Hashable {
   /// Share of chunks that another worker computes again; 0 for no audits. No certificate depends on it.
   package var auditShare: Double
   package var levels: [Level]
+  /// Decimals, ascending.
+  package var targets: [String]
+  package var epsilon: Double?
+  /// Prefixes in chunks at which items may be decided; empty unless the mode stops early.
+  package var looks: [Int]
 
   package init(
     mode: String, n0: Int, n: Int, alpha: Double, sampler: String, chunkSamples: Int, auditShare: Double = 0,
-    levels: [Level]
+    levels: [Level], targets: [String] = [], epsilon: Double? = nil, looks: [Int] = []
   ) {
+    self.targets = targets
+    self.epsilon = epsilon
+    self.looks = looks
     self.mode = mode
     self.n0 = n0
     self.n = n
@@ -196,7 +204,9 @@ extension Store {
     return CertificationProtocol(
       mode: try row.text("mode"), n0: Int(try row.int("n0")), n: Int(try row.int("n")), alpha: try row.double("alpha"),
       sampler: try row.text("sampler"), chunkSamples: Int(try row.int("chunk_samples")),
-      auditShare: try row.double("audit_share"), levels: levels)
+      auditShare: try row.double("audit_share"), levels: levels,
+      targets: try row.texts("targets"), epsilon: try row.doubleOrNil("epsilon"),
+      looks: try row.intsOrNil("looks")?.map { Int($0) } ?? [])
   }
 
   /// Progress of all runs, or of one.
@@ -232,7 +242,8 @@ extension Connection {
       PackageResources.insert_certification_sql,
       [
         .int(id), .text(rules.mode), .int(rules.n0), .int(rules.n), .double(rules.alpha), .text(rules.sampler),
-        .int(rules.chunkSamples), .double(rules.auditShare),
+        .int(rules.chunkSamples), .double(rules.auditShare), .texts(rules.targets),
+        .optional(rules.epsilon.map { .double($0) }), .ints(rules.looks.map { Int32($0) }),
       ])
     _ = try rows(PackageResources.insert_audit_salt_sql, [.int(id)])
     for level in rules.levels {

@@ -1,5 +1,6 @@
 import Foundation
 import Noise
+import Smoothing
 import TestSupport
 import Testing
 
@@ -180,6 +181,37 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
       } else {
         _ = try RunFile.read(path: "\(root)/configs/\(file)", environment: [:])
       }
+    }
+  }
+
+  @Test("settings of a mode are read, stored and read again; those of another mode are refused, all at once")
+  func modes() throws {
+    func file(_ smoothing: String) -> String {
+      "kind: certify\nname: x\ncheckpoint: c\ndataset: {name: d}\nseed: 1\nsmoothing: {sigma: 0.5, n: 1000, \(smoothing)}\n"
+    }
+    for (text, mode, chunk) in [
+      ("mode: fixed", "fixed", 1000), ("curtail: true, targets: [0.5, 0, 0.25]", "curtailed", 250),
+      ("runner_up: true", "runner-up", 1000), ("mode: sequential, targets: 0.5", "sequential", 250),
+      ("mode: epsilon, epsilon: 0.05", "epsilon", 250), ("mode: predict", "predict", 1000),
+    ] {
+      let spec = try RunFile.parse(file(text))
+      guard case .certify(let smoothing) = spec.work else { return }
+      #expect(smoothing.certificateMode.rawValue == mode && smoothing.chunkSamples == chunk)
+      #expect(smoothing.targets.map(\.value) == smoothing.targets.map(\.value).sorted())
+      #expect(try RunFile.parse(spec.settings.json) == spec)
+    }
+    for (text, problem) in [
+      ("mode: sequential", "smoothing.targets is []; it must name the radii to decide"),
+      ("targets: [0.5]", "it belongs to mode sequential"), ("mode: epsilon", "smoothing.epsilon is missing"),
+      ("epsilon: 0.1", "smoothing.epsilon is 0.1; it belongs to mode epsilon"),
+      ("mode: epsilon, epsilon: 1.5", "must be above 0 and below 1"),
+      ("mode: predict, curtail: true", "smoothing.curtail is true; it belongs to mode fixed"),
+      ("curtail: true, runner_up: true, targets: [1]", "cannot go with smoothing.curtail"),
+      ("mode: sequential, targets: [-1]", "must be radii from 0"), ("mode: best", "must be one of fixed, sequential"),
+      ("mode: sequential, targets: [1, 1]", "must not name a radius twice"),
+    ] {
+      let error = try #require(throws: RunFileError.self) { try RunFile.parse(file(text)) }
+      #expect(error.description.contains(problem), "\(text): \(error.description)")
     }
   }
 

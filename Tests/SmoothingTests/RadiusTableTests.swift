@@ -26,6 +26,34 @@ struct RadiusTableTests {
     #expect(fields[fields.count - 3] == NumberText.down17(certificate.pLower))
   }
 
+  @Test("rows of every mode stand in one table; a row without a mode is fixed")
+  func modes() throws {
+    let text = """
+      mode,runner_up_hits,hits,draws,sigma,alpha
+      fixed,,900,1000,0.5,0.001
+      ,7,900,1000,0.5,0.001
+      sequential,,900,1000,0.5,0.001
+      runner-up,50,400,1000,0.5,0.001
+      runner-up,390,400,1000,0.5,0.001
+      """
+    let rows = try RadiusTable.answer(text).split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false)
+    }
+    let fixed = try #require(Certificate.certify(hits: 900, draws: 1000, sigma: 0.5, alpha: 0.001).radius)
+    let sequential = try #require(Certificate.sequential(hits: 900, draws: 1000, sigma: 0.5, alpha: 0.001).radius)
+    let second = try #require(
+      Certificate.runnerUp(hits: 400, runnerUpHits: 50, draws: 1000, sigma: 0.5, alpha: 0.001).radius)
+    #expect(rows[0].suffix(3) == ["p_lower", "radius", "abstain"])
+    #expect(rows[1][7] == NumberText.down17(fixed) && rows[2][7] == NumberText.down17(fixed))
+    #expect(rows[3][7] == NumberText.down17(sequential) && sequential < fixed)
+    #expect(rows[4][7] == NumberText.down17(second) && rows[4][8] == "0")
+    #expect(rows[5][7] == "0" && rows[5][8] == "1")
+    let bad = "mode,hits,draws,sigma,alpha\nbest,9,10,1,0.1\nrunner-up,9,10,1,0.1\n"
+    let failure = try #require(throws: RadiusTable.Failure.self) { try RadiusTable.answer(bad) }
+    #expect(failure.problems.map { "\($0.line) \($0.column)" } == ["2 mode", "3 runner_up_hits"])
+    #expect(failure.description.contains("write one of fixed, sequential, runner-up"))
+  }
+
   @Test("a byte-order mark, carriage returns and header case do no harm")
   func dialects() throws {
     let answer = try RadiusTable.answer("\u{FEFF}Hits, draws ,SIGMA,alpha\r\n10,10,1,0.001\r\n")

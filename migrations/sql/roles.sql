@@ -50,6 +50,7 @@ DECLARE
     ['schema_migration',     'SELECT', 'SELECT', 'SELECT'],
     -- Views.
     ['accuracy_at_radius',   '', 'SELECT', 'SELECT'],
+    ['certificate_detail',   '', 'SELECT', 'SELECT'],
     ['certificate_pair',     '', 'SELECT', 'SELECT'],
     ['certificate_result',   '', 'SELECT', 'SELECT'],
     ['certification_level',    'SELECT', 'SELECT', 'SELECT'],
@@ -70,6 +71,7 @@ DECLARE
     ['run_audit',            '', 'SELECT', 'SELECT'],
     ['run_detail',           '', 'SELECT', 'SELECT'],
     ['run_progress',         '', 'SELECT', 'SELECT'],
+    ['samples_used',         '', 'SELECT', 'SELECT'],
     ['similar_run',          '', 'SELECT', 'SELECT'],
     ['sweep_progress',       '', 'SELECT', 'SELECT'],
     ['sweep_run',            '', 'SELECT', 'SELECT'],

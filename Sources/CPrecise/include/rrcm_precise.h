@@ -35,6 +35,20 @@ double rrcm_fair_tail(uint64_t draws, uint64_t hits);
 /// Returns 0 if alpha is not a decimal in (0, 1).
 int rrcm_root_bound(uint64_t draws, const char *alpha, double *value, double *complement);
 
+/// The question of one mixture bound: up to which p does the one-sided Beta(1/2, 1/2) mixture martingale reach 1/alpha?
+typedef struct rrcm_mixture rrcm_mixture;
+
+/// 1 <= hits <= draws <= 2^31; alpha an exact decimal in (0, 1/2]. NULL if alpha is not such a decimal.
+rrcm_mixture *rrcm_mixture_create(uint64_t draws, uint64_t hits, const char *alpha);
+void rrcm_mixture_destroy(rrcm_mixture *mixture);
+
+/// A bound on -ln alpha - ln M(p): never below it when `above` is set, never above it otherwise; arguments as for
+/// rrcm_tail_excess. Where p(draws + 1) >= hits + 3/2, M is at most 1 and the bounds are 0 and infinity.
+double rrcm_mixture_excess(const rrcm_mixture *mixture, double x, int complement, uint64_t depth, int above);
+
+/// ln B(hits + 1/2, draws - hits + 1/2), nearest double.
+double rrcm_mixture_log_beta(const rrcm_mixture *mixture);
+
 /// Where the upper tail 1 - Φ(z) lies against `tail`, both taken exactly: -1 for at most, 1 for at least, 0 when 160 bits
 /// do not decide.
 int rrcm_normal_tail_compare(double z, double tail);

@@ -30,7 +30,7 @@ WITH holder AS MATERIALIZED (
 ), fresh AS MATERIALIZED (
   SELECT i.item_id,
          i.next_unit AS lo,
-         i.unit_count AS hi
+         coalesce(i.target_units, i.unit_count) AS hi
     FROM rrcm.item i
     JOIN rrcm.run r USING (run_id)
    WHERE i.run_id = $1

@@ -1,5 +1,5 @@
 -- name: complete_items
--- Items whose every unit was claimed, that nobody holds and none of whose units waits, with the units that have votes and
+-- Items whose every unit was claimed, or every one that may be as yet, that nobody holds and none of whose units waits, with the units that have votes and
 -- the draws that were really made: all of them, or something got lost (heal_items). Duplicates hold nothing.
 WITH waiting AS MATERIALIZED (
   SELECT i.item_id,
@@ -8,7 +8,8 @@ WITH waiting AS MATERIALIZED (
          i.sigma,
          i.numerics_id,
          i.revision,
-         i.unit_count
+         i.unit_count,
+         i.target_units
     FROM rrcm.item i
     JOIN rrcm.run r USING (run_id)
    WHERE i.state = 'claimed'
@@ -29,7 +30,7 @@ SELECT i.item_id,
        p.n,
        p.alpha,
        s.slack,
-       drawn.units = i.unit_count AS complete,
+       drawn.units = coalesce(i.target_units, i.unit_count) AS complete,
        drawn.selection,
        drawn.estimation
   FROM waiting i

@@ -1,6 +1,6 @@
 -- name: draw_audits
 -- Draws the audits of an item whose votes are complete: chunks whose number is under the run's share, and of every worker
--- that was not audited in this run yet, or only by itself and is no longer alone, one chunk. Runs before insert_certificate in the same transaction, so that no certificate is
+-- that was not audited in this run yet, or only by itself and is no longer alone, one chunk. Runs before stop_item in the same transaction, so that no certificate is
 -- ever shown without them. Drawing twice changes nothing.
 WITH posted AS MATERIALIZED (
   SELECT i.run_id,
@@ -17,7 +17,7 @@ WITH posted AS MATERIALIZED (
     JOIN rrcm.chunk_count k USING (item_id)
    WHERE i.item_id = $1
      AND i.revision = $2
-     AND i.state = 'claimed'
+     AND i.state IN ('open', 'claimed')
      AND p.audit_share > 0
 ), newcomers AS MATERIALIZED (
   SELECT DISTINCT ON (posted.worker_id)

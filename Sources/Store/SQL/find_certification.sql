@@ -5,6 +5,9 @@ SELECT mode,
        alpha,
        sampler,
        chunk_samples,
-       audit_share
+       audit_share,
+       targets::text[] AS targets,
+       epsilon,
+       looks
   FROM rrcm.certification_protocol
  WHERE run_id = $1

@@ -4,7 +4,7 @@
 WITH stuck AS MATERIALIZED (
   SELECT i.item_id,
          i.run_id,
-         i.unit_count
+         coalesce(i.target_units, i.unit_count) AS unit_count
     FROM rrcm.item i
    WHERE i.item_id = ANY ($1::bigint[])
      AND i.state = 'claimed'

@@ -4,7 +4,7 @@
 UPDATE rrcm.item i
    SET state = CASE
          WHEN EXISTS (SELECT FROM rrcm.certificate c WHERE c.item_id = i.item_id) THEN 'certified'::rrcm.item_state
-         WHEN i.next_unit < i.unit_count THEN 'open'
+         WHEN i.next_unit < coalesce(i.target_units, i.unit_count) THEN 'open'
          ELSE 'claimed'
        END,
        error = NULL

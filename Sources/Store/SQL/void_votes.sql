@@ -71,6 +71,7 @@ WITH since AS MATERIALIZED (
   UPDATE rrcm.item i
      SET state = CASE
            WHEN i.state <> 'certified' THEN i.state
+           WHEN t.goes_on AND i.next_unit < coalesce(i.target_units, i.unit_count) THEN 'open'
            WHEN t.goes_on THEN 'claimed'
            ELSE 'cancelled'
          END,
@@ -78,6 +79,7 @@ WITH since AS MATERIALIZED (
            WHEN EXISTS (SELECT FROM voided v WHERE v.item_id = i.item_id AND v.phase = 0) THEN NULL
            ELSE i.top_class
          END,
+         looks_decided = 0,
          revision = i.revision + 1
     FROM touched t
    WHERE i.item_id = t.item_id

@@ -1,0 +1,33 @@
+-- Undoes 0011. Refused while runs of another mode than fixed are there: delete them first.
+DROP VIEW rrcm.samples_used, rrcm.certificate_detail;
+CREATE OR REPLACE VIEW rrcm.certification_protocol AS
+SELECT run_id,
+       mode,
+       n0,
+       n,
+       alpha,
+       sampler,
+       chunk_samples,
+       audit_share,
+       '{}'::numeric[] AS targets,
+       NULL::double precision AS epsilon,
+       '{}'::int[] AS looks
+  FROM rrcm.certification;
+ALTER TABLE rrcm.certificate
+  DROP COLUMN stopped_at_unit,
+  DROP COLUMN targets_reached,
+  DROP COLUMN runner_up_votes,
+  DROP COLUMN p_upper,
+  DROP COLUMN p_value;
+COMMENT ON COLUMN rrcm.certificate.n IS 'Estimation draws';
+ALTER TABLE rrcm.item
+  DROP CONSTRAINT item_open_while_units_are_left,
+  ADD CONSTRAINT item_open_while_units_are_left CHECK (state <> 'open' OR next_unit < unit_count),
+  DROP COLUMN target_units,
+  DROP COLUMN looks_decided;
+ALTER TABLE rrcm.certification
+  DROP CONSTRAINT certification_mode_known,
+  ADD CONSTRAINT certification_mode_known CHECK (mode IN ('fixed')),
+  DROP COLUMN targets,
+  DROP COLUMN epsilon,
+  DROP COLUMN looks;
