@@ -26,6 +26,19 @@ struct MixtureBoundTests {
     }
   }
 
+  @Test("bounds agree with published ones to the ten digits those have", .enabled(if: Reference.isPresent))
+  func tenDigits() throws {
+    let rows = Reference.rows(try Reference.text("golden/cohen/seq_reference.csv"))
+    #expect(rows.count > 20)
+    for row in rows {
+      let bound = MixtureBound.lowerBound(
+        hits: try #require(Int(row["S"]!)), draws: try #require(Int(row["n"]!)),
+        alpha: try #require(ExactDecimal(row["alpha"]!)))
+      let published = try Reference.double(row["one_sided_mixture_lower"]!)
+      #expect(abs(bound.value - published) <= 1e-10 * max(published, 1e-300) + 1e-12 * published, "\(row)")
+    }
+  }
+
   @Test("the bound rises with hits and alpha, falls with misses, and the upper bound mirrors it")
   func monotone() throws {
     let alphas = try ["1e-9", "0.00025", "0.001", "0.1", "0.5"].map { try #require(ExactDecimal($0)) }
