@@ -172,11 +172,17 @@ CREATE TABLE rrcm.certificate (
     numerics_id text NOT NULL,
     compute_seconds double precision NOT NULL,
     certified_at timestamp with time zone DEFAULT now() NOT NULL,
+    stopped_at_unit integer,
+    targets_reached numeric[],
+    runner_up_votes integer,
+    p_upper double precision,
+    p_value double precision,
     CONSTRAINT certificate_abstains_without_radius CHECK (((abstained = (radius IS NULL)) AND (abstained = (predicted IS NULL)))),
     CONSTRAINT certificate_abstention_is_not_correct CHECK ((NOT (abstained AND correct))),
     CONSTRAINT certificate_bound_is_probability CHECK (((p_lower >= (0)::double precision) AND (p_lower <= (1)::double precision))),
     CONSTRAINT certificate_certifies_its_top_class CHECK ((abstained OR (predicted = top_class))),
     CONSTRAINT certificate_hits_in_range CHECK (((n_a >= 0) AND (n_a <= n))),
+    CONSTRAINT certificate_probabilities CHECK ((COALESCE(((p_upper >= (0)::double precision) AND (p_upper <= (1)::double precision)), true) AND COALESCE(((p_value >= (0)::double precision) AND (p_value <= (1)::double precision)), true))),
     CONSTRAINT certificate_radius_not_negative CHECK (((radius IS NULL) OR (radius >= (0)::double precision)))
 );
 
@@ -192,7 +198,7 @@ COMMENT ON COLUMN rrcm.certificate.n_a IS 'Estimation votes for the top class';
 
 COMMENT ON COLUMN rrcm.certificate.n0 IS 'Selection draws';
 
-COMMENT ON COLUMN rrcm.certificate.n IS 'Estimation draws';
+COMMENT ON COLUMN rrcm.certificate.n IS 'Estimation draws that count: those up to the deciding look';
 
 COMMENT ON COLUMN rrcm.certificate.alpha IS 'Failure probability of this one certificate';
 
@@ -213,6 +219,16 @@ COMMENT ON COLUMN rrcm.certificate.numerics_id IS 'Numerics id of every vote in 
 COMMENT ON COLUMN rrcm.certificate.compute_seconds IS 'Compute time of all its chunks';
 
 COMMENT ON COLUMN rrcm.certificate.certified_at IS 'When it was computed';
+
+COMMENT ON COLUMN rrcm.certificate.stopped_at_unit IS 'Units up to the deciding look; votes of later units count nowhere. Null where every unit counts';
+
+COMMENT ON COLUMN rrcm.certificate.targets_reached IS 'Those of the run''s targets that the radius reaches; null without targets';
+
+COMMENT ON COLUMN rrcm.certificate.runner_up_votes IS 'Estimation votes for the most frequent other class; null where they do not matter';
+
+COMMENT ON COLUMN rrcm.certificate.p_upper IS 'Upper bound of the runner-up''s probability, slack added; mode runner-up';
+
+COMMENT ON COLUMN rrcm.certificate.p_value IS 'p-value of the two-sided test between the two leading classes; mode predict';
 
 CREATE TABLE rrcm.dataset_image (
     dataset_digest text NOT NULL,
@@ -252,8 +268,12 @@ CREATE TABLE rrcm.item (
     top_class integer,
     error text,
     revision integer DEFAULT 0 NOT NULL,
+    target_units integer,
+    looks_decided integer DEFAULT 0 NOT NULL,
     CONSTRAINT item_held_with_reason CHECK (((state <> 'held'::rrcm.item_state) OR (error IS NOT NULL))),
-    CONSTRAINT item_open_while_units_are_left CHECK (((state <> 'open'::rrcm.item_state) OR (next_unit < unit_count))),
+    CONSTRAINT item_looks_not_negative CHECK ((looks_decided >= 0)),
+    CONSTRAINT item_open_while_units_are_left CHECK (((state <> 'open'::rrcm.item_state) OR (next_unit < COALESCE(target_units, unit_count)))),
+    CONSTRAINT item_target_in_range CHECK (((target_units >= next_unit) AND (target_units <= unit_count))),
     CONSTRAINT item_units_in_range CHECK (((unit_count >= 2) AND ((next_unit >= 0) AND (next_unit <= unit_count))))
 )
 WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='5000');
@@ -283,6 +303,10 @@ COMMENT ON COLUMN rrcm.item.top_class IS 'Class that selection chose; frozen bef
 COMMENT ON COLUMN rrcm.item.error IS 'Why it is held';
 
 COMMENT ON COLUMN rrcm.item.revision IS 'How often votes of it were voided: what an aggregator made of an earlier revision is not stored';
+
+COMMENT ON COLUMN rrcm.item.target_units IS 'Units that may be claimed so far, in modes that stop early; null for all. Claimed through, the item waits for a look';
+
+COMMENT ON COLUMN rrcm.item.looks_decided IS 'Looks that have been taken without deciding the item';
 
 CREATE TABLE rrcm.run (
     run_id bigint NOT NULL,
@@ -761,6 +785,31 @@ COMMENT ON COLUMN rrcm.canary_check.logits_digest IS 'What it answered: SHA-256 
 
 COMMENT ON COLUMN rrcm.canary_check.answered_at IS 'When it answered';
 
+CREATE VIEW rrcm.certificate_detail AS
+ SELECT c.item_id,
+    c.stopped_at_unit,
+    c.targets_reached,
+    c.runner_up_votes,
+    c.p_upper,
+    c.p_value
+   FROM (rrcm.certificate c
+     JOIN rrcm.item i USING (item_id))
+  WHERE (i.state = 'certified'::rrcm.item_state);
+
+COMMENT ON VIEW rrcm.certificate_detail IS 'What certificates of some modes say besides certificate_result, by item';
+
+COMMENT ON COLUMN rrcm.certificate_detail.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.certificate_detail.stopped_at_unit IS 'Units up to the deciding look; null where every unit counts';
+
+COMMENT ON COLUMN rrcm.certificate_detail.targets_reached IS 'Targets that the radius reaches; null without targets';
+
+COMMENT ON COLUMN rrcm.certificate_detail.runner_up_votes IS 'Votes for the most frequent other class, where they matter';
+
+COMMENT ON COLUMN rrcm.certificate_detail.p_upper IS 'Upper bound of the runner-up''s probability; mode runner-up';
+
+COMMENT ON COLUMN rrcm.certificate_detail.p_value IS 'p-value of the two leading classes; mode predict';
+
 CREATE VIEW rrcm.certificate_pair AS
  SELECT a.run_id AS a_run_id,
     b.run_id AS b_run_id,
@@ -840,11 +889,17 @@ CREATE TABLE rrcm.certification (
     sampler text NOT NULL,
     chunk_samples integer NOT NULL,
     audit_share double precision DEFAULT 0 NOT NULL,
+    targets numeric[] DEFAULT '{}'::numeric[] NOT NULL,
+    epsilon double precision,
+    looks integer[] DEFAULT '{}'::integer[] NOT NULL,
     CONSTRAINT certification_alpha_is_probability CHECK (((alpha > (0)::double precision) AND (alpha <= (0.5)::double precision))),
     CONSTRAINT certification_audit_share_is_share CHECK (((audit_share >= (0)::double precision) AND (audit_share <= (1)::double precision))),
     CONSTRAINT certification_draws_positive CHECK (((n0 > 0) AND (n > 0) AND (chunk_samples > 0))),
-    CONSTRAINT certification_mode_known CHECK ((mode = 'fixed'::text)),
-    CONSTRAINT certification_sampler_known CHECK ((sampler = ANY (ARRAY['grid'::text, 'gaussian'::text])))
+    CONSTRAINT certification_epsilon_is_share CHECK ((((epsilon IS NOT NULL) = (mode = 'epsilon'::text)) AND COALESCE(((epsilon > (0)::double precision) AND (epsilon < (1)::double precision)), true))),
+    CONSTRAINT certification_looks_where_it_stops_early CHECK (((cardinality(looks) > 0) = (mode = ANY (ARRAY['curtailed'::text, 'sequential'::text, 'epsilon'::text])))),
+    CONSTRAINT certification_mode_known CHECK ((mode = ANY (ARRAY['fixed'::text, 'curtailed'::text, 'runner-up'::text, 'sequential'::text, 'epsilon'::text, 'predict'::text]))),
+    CONSTRAINT certification_sampler_known CHECK ((sampler = ANY (ARRAY['grid'::text, 'gaussian'::text]))),
+    CONSTRAINT certification_targets_where_decided CHECK (((cardinality(targets) > 0) = (mode = ANY (ARRAY['curtailed'::text, 'sequential'::text]))))
 );
 
 COMMENT ON TABLE rrcm.certification IS 'The protocol of a certification run, fixed at submission';
@@ -864,6 +919,12 @@ COMMENT ON COLUMN rrcm.certification.sampler IS 'How the noise is drawn';
 COMMENT ON COLUMN rrcm.certification.chunk_samples IS 'Samples per estimation chunk; the last one of an item may be shorter';
 
 COMMENT ON COLUMN rrcm.certification.audit_share IS 'Share of chunks that another worker computes again, besides one of every worker''s first image; 0 for no audits at all';
+
+COMMENT ON COLUMN rrcm.certification.targets IS 'Radii that the run decides, ascending; empty unless its mode has targets';
+
+COMMENT ON COLUMN rrcm.certification.epsilon IS 'Share of the radius that mode epsilon gives up; null otherwise';
+
+COMMENT ON COLUMN rrcm.certification.looks IS 'Prefixes of the estimation chunks, in chunks, at which an item may be decided; empty unless the mode stops early';
 
 CREATE TABLE rrcm.certification_sigma (
     run_id bigint NOT NULL,
@@ -916,7 +977,10 @@ CREATE VIEW rrcm.certification_protocol AS
     certification.alpha,
     certification.sampler,
     certification.chunk_samples,
-    certification.audit_share
+    certification.audit_share,
+    certification.targets,
+    certification.epsilon,
+    certification.looks
    FROM rrcm.certification;
 
 COMMENT ON VIEW rrcm.certification_protocol IS 'The protocol of each certification, fixed when it is submitted';
@@ -936,6 +1000,12 @@ COMMENT ON COLUMN rrcm.certification_protocol.sampler IS 'How the noise is drawn
 COMMENT ON COLUMN rrcm.certification_protocol.chunk_samples IS 'Samples per estimation chunk; the last one of an item may be shorter';
 
 COMMENT ON COLUMN rrcm.certification_protocol.audit_share IS 'Share of chunks that another worker computes again; no certificate depends on it';
+
+COMMENT ON COLUMN rrcm.certification_protocol.targets IS 'Radii that the run decides, ascending; empty unless its mode has targets';
+
+COMMENT ON COLUMN rrcm.certification_protocol.epsilon IS 'Share of the radius that mode epsilon gives up; null otherwise';
+
+COMMENT ON COLUMN rrcm.certification_protocol.looks IS 'Prefixes of the estimation chunks, in chunks, at which an item may be decided; empty unless the mode stops early';
 
 CREATE TABLE rrcm.checkpoint (
     checkpoint_digest text NOT NULL,
@@ -2345,6 +2415,36 @@ ALTER TABLE rrcm.run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE VIEW rrcm.samples_used AS
+ SELECT i.run_id,
+    i.sigma,
+    count(*) AS finished,
+    (sum(((c.n0)::bigint + c.n)))::bigint AS used,
+    (sum(((stored.samples - c.n0) - c.n)))::bigint AS beyond,
+    (sum(((p.n0)::bigint + p.n)))::bigint AS planned
+   FROM (((rrcm.item i
+     JOIN rrcm.certificate c USING (item_id))
+     JOIN rrcm.certification p ON ((p.run_id = i.run_id)))
+     CROSS JOIN LATERAL ( SELECT COALESCE(sum(k.samples), (0)::bigint) AS samples
+           FROM rrcm.chunk_count k
+          WHERE (k.item_id = i.item_id)) stored)
+  WHERE (i.state = 'certified'::rrcm.item_state)
+  GROUP BY i.run_id, i.sigma;
+
+COMMENT ON VIEW rrcm.samples_used IS 'Per run and sigma, over the items with a certificate: samples that count, and what stopping early cost and saved';
+
+COMMENT ON COLUMN rrcm.samples_used.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.samples_used.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.samples_used.finished IS 'Items with a certificate or an abstention';
+
+COMMENT ON COLUMN rrcm.samples_used.used IS 'Samples that their certificates rest on, selection included';
+
+COMMENT ON COLUMN rrcm.samples_used.beyond IS 'Samples computed beyond the deciding looks: on their way when the items stopped; they count nowhere';
+
+COMMENT ON COLUMN rrcm.samples_used.planned IS 'Samples that all n draws would have taken';
 
 CREATE TABLE rrcm.schema_migration (
     version integer NOT NULL,
