@@ -114,6 +114,7 @@ package struct ItemCheck: Sendable {
         chunk: Int($0.chunk), samples: Int($0.samples),
         votes: Dictionary(zip($0.classes.map { Int($0) }, $0.votes.map { Int($0) }), uniquingKeysWith: +))
     }
+    guard chunks.allSatisfy({ $0.votes.values.reduce(0, +) == $0.samples }) else { return nil }
     var progress = LookBook.Progress(ItemDecider(book.rules, topClass: topClass))
     for (look, end) in book.looks.enumerated() {
       switch progress.fold(

@@ -15,8 +15,8 @@ struct SavingsTests {
   static func images(_ log: String) throws -> [Image] {
     try Reference.rows(try Reference.text("golden/cohen/rows.csv")).filter { $0["source_file"]! == log }
       .enumerated().filter { $0.offset % 10 == 0 }.map { _, row in
-        // An abstention's count is not known but to lie below the first that certifies: half of the draws.
-        Image(hits: Int(row["nA"]!) ?? 50_000, isCorrect: try #require(row["correct"]) == "1")
+        // Of an abstention only the range is known; as for the others, its middle stands for it.
+        Image(hits: Int(row["nA"]!) ?? (Int(row["nA_lo"]!)! + Int(row["nA_hi"]!)!) / 2, isCorrect: try #require(row["correct"]) == "1")
       }
   }
 

@@ -1,6 +1,6 @@
 -- Undoes 0011. Refused while runs of another mode than fixed are there: delete them first.
-DROP VIEW rrcm.samples_used, rrcm.certificate_detail;
-CREATE OR REPLACE VIEW rrcm.certification_protocol AS
+DROP VIEW rrcm.samples_used, rrcm.certificate_detail, rrcm.certification_protocol;
+CREATE VIEW rrcm.certification_protocol AS
 SELECT run_id,
        mode,
        n0,
@@ -8,11 +8,24 @@ SELECT run_id,
        alpha,
        sampler,
        chunk_samples,
-       audit_share,
-       '{}'::numeric[] AS targets,
-       NULL::double precision AS epsilon,
-       '{}'::int[] AS looks
+       audit_share
   FROM rrcm.certification;
+COMMENT ON VIEW rrcm.certification_protocol IS 'The protocol of each certification, fixed when it is submitted';
+DO $$
+DECLARE
+  line record;
+BEGIN
+  FOR line IN
+    SELECT a.attname AS name, col_description(t.attrelid, t.attnum) AS text
+      FROM pg_attribute a
+      JOIN pg_attribute t ON t.attrelid = 'rrcm.certification'::regclass AND t.attname = a.attname
+     WHERE a.attrelid = 'rrcm.certification_protocol'::regclass
+       AND a.attnum > 0
+  LOOP
+    EXECUTE format('COMMENT ON COLUMN rrcm.certification_protocol.%I IS %L', line.name, line.text);
+  END LOOP;
+END
+$$;
 ALTER TABLE rrcm.certificate
   DROP COLUMN stopped_at_unit,
   DROP COLUMN targets_reached,
