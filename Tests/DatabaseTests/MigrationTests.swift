@@ -134,7 +134,8 @@ struct MigrationTests {
       .deletingLastPathComponent()
     let folder = root.appendingPathComponent("migrations/sql").path
     let files = try Set(FileManager.default.contentsOfDirectory(atPath: folder))
-    var expected: Set<String> = []
+    // Grants are no migration: they are laid anew after each.
+    var expected: Set<String> = ["roles.sql"]
     for migration in Migration.all {
       let stem = String(format: "%04d_", migration.number) + migration.name
       for (direction, text) in [("up", migration.up), ("down", migration.down)] {
