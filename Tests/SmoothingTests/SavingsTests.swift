@@ -16,7 +16,9 @@ struct SavingsTests {
     try Reference.rows(try Reference.text("golden/cohen/rows.csv")).filter { $0["source_file"]! == log }
       .enumerated().filter { $0.offset % 10 == 0 }.map { _, row in
         // Of an abstention only the range is known; as for the others, its middle stands for it.
-        Image(hits: Int(row["nA"]!) ?? (Int(row["nA_lo"]!)! + Int(row["nA_hi"]!)!) / 2, isCorrect: try #require(row["correct"]) == "1")
+        Image(
+          hits: Int(row["nA"]!) ?? (Int(row["nA_lo"]!)! + Int(row["nA_hi"]!)!) / 2,
+          isCorrect: try #require(row["correct"]) == "1")
       }
   }
 
