@@ -53,6 +53,7 @@ let package = Package(
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
     .target(
       name: "CPrecise", path: "Sources/CPrecise", linkerSettings: [.linkedLibrary("mpfr"), .linkedLibrary("gmp")]),
+    .target(name: "CCUDA", path: "Sources/CCUDA", exclude: ["kernels"]),
     .target(name: "CKernels", path: "Sources/CKernels", cSettings: kernelSettings),
 
     // Floor 1: facts. Pure values and functions; no database, no device, no clock.
@@ -78,6 +79,7 @@ let package = Package(
 
     // Floor 4: a device, the training loop, every SQL statement.
     room("ComputeCPU", ["Compute", "Models", "Noise", "Tensors", "CKernels"]),
+    room("ComputeCUDA", ["Compute", "Models", "Noise", "Tensors", "CCUDA"]),
     room("Training", ["Compute", "Models", "Datasets", "Noise", "Tensors"]),
     room(
       "Migrations", ["Database", "CCrypto"], path: "migrations", exclude: ["schema.sql"],
@@ -145,6 +147,12 @@ let package = Package(
     tests("ModelsTests", ["Models", "Tensors", "TestSupport"]),
     tests("ArtifactsTests", ["Artifacts", "Models", "Tensors", "TestSupport"]),
     tests("DatasetsTests", ["Datasets", "Tensors", "CCodecs", "TestSupport"]),
+    .target(
+      name: "CUDAEmulator", dependencies: ["CCUDA"], path: "Tests/CUDAEmulator",
+      cxxSettings: [.unsafeFlags(["-O2", "-ffp-contract=off"])]),
+    tests(
+      "CUDATests",
+      ["ComputeCUDA", "CCUDA", "ComputeCPU", "CUDAEmulator", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "Smoothing", "Noise", "Training", "TestSupport"]),
@@ -170,5 +178,5 @@ let package = Package(
         "Models", "Training", "ComputeCPU", "Compute", "Noise", "Tensors", "Telemetry", "TestSupport", logging,
       ]),
   ],
-  swiftLanguageModes: [.v6]
+  swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17
 )

@@ -101,7 +101,7 @@ final class EncoderWeights {
   /// - Throws: `ComputeError` naming tensors that are missing, misshapen, or not finite where rounding needs them to be.
   convenience init(_ configuration: ViTConfiguration, source: any TensorSource, precision: CPUDevice.Precision) throws {
     let entries = ParameterLayout(configuration).entries
-    try ParameterStore.require(entries, in: source)
+    try requireTensors(entries, in: source)
     let vectors = ParameterStore(entries.filter { !($0.shape.count > 1 && $0.name.hasSuffix(".weight")) })
     try vectors.load(source)
     var notFinite = vectors.notFinite

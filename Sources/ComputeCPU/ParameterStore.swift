@@ -51,25 +51,11 @@ final class ParameterStore {
   /// - Throws: `ComputeError` listing each tensor that is missing or of another shape.
   func load(_ state: any TensorSource, prefix: String = "", parametersOnly: Bool = false) throws {
     let wanted = places.filter { !parametersOnly || $0.entry.isParameter }
-    try Self.require(wanted.map(\.entry), in: state, prefix: prefix)
+    try requireTensors(wanted.map(\.entry), in: state, prefix: prefix)
     for place in wanted {
       state[prefix + place.entry.name]!.values.withUnsafeBufferPointer { values in
         pointer(place).update(from: values.baseAddress!, count: place.count)
       }
-    }
-  }
-
-  /// - Throws: `ComputeError` listing each tensor that is missing or of another shape.
-  static func require(_ entries: [ParameterLayout.Entry], in state: any TensorSource, prefix: String = "") throws {
-    let problems = entries.compactMap { entry -> String? in
-      let name = prefix + entry.name
-      guard let shape = state.shape(of: name) else { return "\(name) is missing (shape \(entry.shape))" }
-      return shape == entry.shape ? nil : "\(name) has shape \(shape), not \(entry.shape)"
-    }
-    guard problems.isEmpty else {
-      throw ComputeError(
-        "the tensors do not fit the configuration: " + problems.joined(separator: "; ")
-          + ". Check the checkpoint and model.* of its configuration.")
     }
   }
 

@@ -14,10 +14,11 @@ package final class GridTable: Sendable {
   package let lowest: Int32
   /// Ascending; k = lowest + number of thresholds at or under the uniform.
   package let thresholds: [UInt64]
-  let guide: [UInt32]
+  /// guide[i] = number of thresholds at or under i·2^(64 − guideBits).
+  package let guide: [UInt32]
   /// The thresholds and one element more: the kernels look at the one after the last before they ask whether it counts.
   private let padded: [UInt64]
-  static let guideBits: UInt32 = 12
+  package static let guideBits: UInt32 = 12
 
   /// The smallest power of two with 255·m·sigma ≥ 32, at most 65,536. Affects fidelity to the continuous normal, never soundness.
   package static func defaultM(for sigma: Sigma) -> Int {

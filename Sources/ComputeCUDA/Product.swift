@@ -1,0 +1,132 @@
+internal import CCUDA
+internal import Compute
+
+/// y = x·Wᵀ, plus a bias, plus what is added to: one linear layer over a fixed number of rows, with one algorithm of
+/// cuBLASLt chosen once and kept.
+///
+/// Algorithms that add partial sums in an order of chance are not considered, so the same operands give the same bits.
+final class Product {
+  struct Shape: Hashable {
+    var rows: Int
+    var columns: Int
+    var depth: Int
+    /// Of x and W.
+    var operands: Element
+    var result: Element
+    /// Distance between x's rows.
+    var xRow: Int
+    /// Distance between the result's rows.
+    var yRow: Int
+    /// Distance between the rows of what is added to; nil when nothing is.
+    var baseRow: Int?
+    var bias: Bool
+    /// Float32 operands rounded to TF32.
+    var tf32 = false
+  }
+
+  private let context: CUDAContext
+  private let operation: rrcm_lt_operation
+  private let layouts: (w: rrcm_lt_layout, x: rrcm_lt_layout, base: rrcm_lt_layout, y: rrcm_lt_layout)
+  private let adds: Bool
+  private let hasBias: Bool
+  private var algorithm: rrcm_lt_algorithm
+  /// What was chosen, in the library's own numbers: part of the numerics id.
+  let choice: String
+
+  static let workspaceLimit = 32 << 20
+
+  init(_ shape: Shape, context: CUDAContext) throws {
+    let lt = context.libraries.lt
+    func check(_ status: Int32, _ what: String) throws {
+      guard status == 0 else { throw ComputeError("cuBLASLt cannot \(what) for \(shape): status \(status)") }
+    }
+    func layout(_ type: Element, rows: Int, columns: Int, leading: Int) throws -> rrcm_lt_layout {
+      var layout: rrcm_lt_layout?
+      try check(
+        lt.create_layout(&layout, type.ltType, UInt64(rows), UInt64(columns), Int64(leading)), "describe a matrix")
+      return layout!
+    }
+    var operation: rrcm_lt_operation?
+    let compute = shape.tf32 ? RRCM_LT_COMPUTE_TF32 : RRCM_LT_COMPUTE_FLOAT32
+    try check(
+      lt.create_operation(&operation, Int32(compute), Int32(RRCM_LT_FLOAT32)), "describe a product")
+    func set(_ attribute: Int, _ value: Int32) throws {
+      try withUnsafePointer(to: value) {
+        try check(lt.set_operation(operation, Int32(attribute), $0, 4), "describe a product")
+      }
+    }
+    // Theirs are columns where ours are rows: yᵀ = W·xᵀ with W stored as its transpose.
+    try set(RRCM_LT_OPERATION_TRANSPOSE_A, 1)
+    if shape.bias {
+      precondition(shape.result == .float32, "the bias has the result's type, and ours are float32")
+      try set(RRCM_LT_OPERATION_EPILOGUE, Int32(RRCM_LT_EPILOGUE_BIAS))
+    }
+    layouts = (
+      try layout(shape.operands, rows: shape.depth, columns: shape.columns, leading: shape.depth),
+      try layout(shape.operands, rows: shape.depth, columns: shape.rows, leading: shape.xRow),
+      try layout(shape.result, rows: shape.columns, columns: shape.rows, leading: shape.baseRow ?? shape.yRow),
+      try layout(shape.result, rows: shape.columns, columns: shape.rows, leading: shape.yRow)
+    )
+    var preference: rrcm_lt_preference?
+    try check(lt.create_preference(&preference), "prefer an algorithm")
+    defer { _ = lt.destroy_preference(preference) }
+    var limit = Self.workspaceLimit
+    var reductions: UInt32 = 0
+    try check(
+      lt.set_preference(preference, Int32(RRCM_LT_PREFERENCE_WORKSPACE), &limit, 8), "limit its workspace")
+    try check(
+      lt.set_preference(preference, Int32(RRCM_LT_PREFERENCE_REDUCTIONS), &reductions, 4), "forbid split sums")
+    var choices = [rrcm_lt_choice](repeating: rrcm_lt_choice(), count: 8)
+    var found: Int32 = 0
+    let status = lt.choose(
+      context.lt, operation, layouts.w, layouts.x, layouts.base, layouts.y, preference, Int32(choices.count), &choices,
+      &found)
+    guard status == 0, let best = choices.prefix(Int(found)).first(where: { $0.state == 0 }) else {
+      throw ComputeError(
+        "cuBLASLt \(context.libraries.ltVersion) has no algorithm for \(shape) on this GPU (status \(status));"
+          + " precision f32 takes every shape")
+    }
+    (self.context, self.operation, adds, hasBias) = (context, operation!, shape.baseRow != nil, shape.bias)
+    var algorithm = best.algorithm
+    choice = [RRCM_LT_ALGORITHM_ID, RRCM_LT_ALGORITHM_TILE, RRCM_LT_ALGORITHM_STAGES, RRCM_LT_ALGORITHM_SPLIT_K]
+      .map { attribute in
+        var (value, written): (Int32, Int) = (0, 0)
+        _ = lt.describe(&algorithm, Int32(attribute), &value, 4, &written)
+        return "\(value)"
+      }.joined(separator: ".")
+    self.algorithm = algorithm
+  }
+
+  deinit {
+    let lt = context.libraries.lt
+    for layout in [layouts.w, layouts.x, layouts.base, layouts.y] { _ = lt.destroy_layout(layout) }
+    _ = lt.destroy_operation(operation)
+  }
+
+  /// Enqueues y = x·Wᵀ + bias + base. `base` may be y itself.
+  func enqueue(
+    x: rrcm_cu_pointer, weight: rrcm_cu_pointer, into y: rrcm_cu_pointer, base: rrcm_cu_pointer? = nil,
+    bias: rrcm_cu_pointer? = nil, workspace: DeviceMemory, on stream: CUDAStream
+  ) throws {
+    precondition(adds == (base != nil) && hasBias == (bias != nil))
+    let lt = context.libraries.lt
+    if var bias {
+      let status = lt.set_operation(operation, Int32(RRCM_LT_OPERATION_BIAS), &bias, 8)
+      guard status == 0 else { throw ComputeError("cuBLASLt cannot take a bias: status \(status)") }
+    }
+    var (alpha, beta): (Float, Float) = (1, adds ? 1 : 0)
+    let status = lt.multiply(
+      context.lt, operation, &alpha, weight, layouts.w, x, layouts.x, &beta, base ?? y, layouts.base, y, layouts.y,
+      &algorithm, workspace.pointer, workspace.bytes, stream.handle)
+    guard status == 0 else { throw ComputeError("cuBLASLt cannot multiply: status \(status)") }
+  }
+}
+
+extension Element {
+  var ltType: Int32 {
+    switch self {
+    case .float32: Int32(RRCM_LT_FLOAT32)
+    case .bfloat16: Int32(RRCM_LT_BFLOAT16)
+    }
+  }
+}
