@@ -116,7 +116,7 @@ let package = Package(
       [
         "Worker", "Coordinator", "Aggregator", "Report", "Golden", "LocalFleet", "Migrations", "Store", "Database",
         "RunFile", "Datasets", "Models", "Artifacts", "Smoothing", "Noise", "Tensors", "Lifecycle", "Telemetry",
-        "Training", "ComputeCPU", "Compute", logging, lifecycle, arguments,
+        "Training", "ComputeCPU", "ComputeCUDA", "Compute", logging, lifecycle, arguments,
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
       ]),
 
@@ -175,7 +175,8 @@ let package = Package(
       "FleetTests",
       [
         "CommandLine", "Worker", "Store", "Lifecycle", "LocalFleet", "Migrations", "Database", "Artifacts", "Datasets",
-        "Models", "Training", "ComputeCPU", "Compute", "Noise", "Tensors", "Telemetry", "TestSupport", logging,
+        "Models", "Training", "ComputeCPU", "ComputeCUDA", "CUDAEmulator", "Compute", "Noise", "Tensors", "Telemetry",
+        "TestSupport", logging,
       ]),
   ],
   swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17

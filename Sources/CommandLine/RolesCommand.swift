@@ -15,9 +15,10 @@ struct RolesCommand: AsyncParsableCommand {
         rrcm roles apply
 
         Roles: rrcm_owner, rrcm_coordinator, rrcm_worker, rrcm_reader. They belong to
-        the whole server and cannot log in; give your logins to them.
+        the whole server and cannot log in; give your logins to them, in psql:
+        CREATE ROLE node7 LOGIN PASSWORD '…' IN ROLE rrcm_worker
         "rrcm migrate up" does it again wherever it was done before.
-        Next: CREATE ROLE node7 LOGIN PASSWORD '…' IN ROLE rrcm_worker
+        Next: rrcm doctor
         """)
     @Flag(name: .long, help: "Try it, and undo it.")
     var dryRun = false

@@ -186,8 +186,6 @@ struct AggregatorCommand: AsyncParsableCommand {
   }
 }
 
-extension CPUDevice.Precision: ExpressibleByArgument {}
-
 struct WorkerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "worker", abstract: "Compute; look at those who do.",
@@ -212,9 +210,15 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(
       name: .long,
       help:
-        "Precision of classifiers: f32, or bf16 (about twice as fast where the processor has AVX512-BF16). Part of the numerics id."
+        "What computes: cpu, or an NVIDIA GPU as cuda, cuda:INDEX or cuda:UUID. One process per GPU, or several on one."
     )
-    var precision = CPUDevice.Precision.f32
+    var device = DeviceChoice.cpu
+    @Option(
+      name: .long,
+      help:
+        "Precision of classifiers, part of the numerics id: cpu has f32 (its default) and bf16, cuda has bf16 (its default), tf32 and f32."
+    )
+    var precision: String?
     @Option(name: .long, help: "Samples per forward pass; part of the numerics id. Default: chosen for the network.")
     var batch: Int?
     @Option(name: .long, help: "Kinds of runs to take, separated by commas: pretrain,finetune,certify.")
@@ -230,6 +234,7 @@ struct WorkerCommand: AsyncParsableCommand {
 
     func validate() throws {
       guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); it must be 1 to 1024") }
+      if let problem = device.problem(precision: precision) { throw ValidationError(problem) }
       if let batch, !(1...65_536).contains(batch) {
         throw ValidationError("--batch is \(batch); it must be 1 to 65536")
       }
@@ -262,7 +267,9 @@ struct WorkerCommand: AsyncParsableCommand {
       // A worker that drains does not wait for a transfer.
       let artifacts = try context.artifacts { Task.isShuttingDownGracefully || Task.isCancelled }
       let worker = WorkerService(
-        store: store, device: try CPUDevice(threads: threads, precision: precision), artifacts: artifacts,
+        store: store,
+        device: try device.open(precision: precision, threads: threads, kernels: context.home + "/kernels"),
+        artifacts: artifacts,
         settings: settings,
         logger: logger, metrics: registry)
       try await service.run(worker, logger: logger, registry: registry)

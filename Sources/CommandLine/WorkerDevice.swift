@@ -28,7 +28,8 @@ enum DeviceChoice: ExpressibleByArgument, Equatable {
   /// - Returns: a sentence when it has no such precision.
   func problem(precision: String?) -> String? {
     guard let precision, !precisions.contains(precision) else { return nil }
-    return "--precision is \(precision); --device \(self == .cpu ? "cpu" : "cuda") has \(precisions.joined(separator: ", "))"
+    return
+      "--precision is \(precision); --device \(self == .cpu ? "cpu" : "cuda") has \(precisions.joined(separator: ", "))"
   }
 
   /// - Parameters:
@@ -40,8 +41,12 @@ enum DeviceChoice: ExpressibleByArgument, Equatable {
     case .cpu:
       return try CPUDevice(threads: threads, precision: precision.map { CPUDevice.Precision(rawValue: $0)! } ?? .f32)
     case .cuda(let choice):
-      return try CUDADevice(
-        choice: choice, precision: precision.map { CUDADevice.Precision(rawValue: $0)! } ?? .bf16, cache: kernels)
+      do {
+        return try CUDADevice(
+          choice: choice, precision: precision.map { CUDADevice.Precision(rawValue: $0)! } ?? .bf16, cache: kernels)
+      } catch let problems as CUDAProblems {
+        throw CommandFailure("no GPU to compute with:\n\(problems)", status: .badMachine)
+      }
     }
   }
 }

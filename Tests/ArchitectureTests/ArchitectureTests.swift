@@ -3,11 +3,11 @@ import Testing
 
 /// The floors of the house; a target may import only targets of lower floors.
 private let floors: [[String]] = [
-  ["CLibPQ", "CCodecs", "CCrypto", "CCurl", "CPrecise", "CKernels"],
+  ["CLibPQ", "CCodecs", "CCrypto", "CCurl", "CPrecise", "CKernels", "CCUDA"],
   ["Smoothing", "Noise", "Lifecycle", "Tensors"],
   ["Models", "Datasets", "Artifacts", "Telemetry"],
   ["Compute", "Database"],
-  ["ComputeCPU", "Training", "Migrations", "Store"],
+  ["ComputeCPU", "ComputeCUDA", "Training", "Migrations", "Store"],
   ["RunFile", "LocalFleet"],
   ["Worker", "Coordinator", "Aggregator", "Report", "Golden"],
   ["CommandLine"],

@@ -43,6 +43,7 @@ struct DoctorCommand: AsyncParsableCommand, AnswersWithRows {
       .version("rrcm", Software.version), .version("libpq", ClientLibrary.version),
       .version("processor", device.summary), .version("numerics_id", device.numerics.description),
     ]
+    findings += Finding.gpus()
     let database = await DatabaseChecks(context: context, longSeconds: longSeconds).run()
     findings += database.findings
     if let store = database.store {
