@@ -60,6 +60,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 11, name: "modes", up: text(PackageResources._011_modes_up_sql),
       down: text(PackageResources._011_modes_down_sql)),
+    Migration(
+      number: 12, name: "control", up: text(PackageResources._012_control_up_sql),
+      down: text(PackageResources._012_control_down_sql)),
   ]
 
   static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

@@ -74,8 +74,8 @@ def ours(run, lease_units, n0, chunk_samples, numerics):
 {claim} \\gset
 \\set floor :item_id
 \\startpipeline
-{statement("post_chunks", keys + [samples] + votes + [per_unit("1.0::real")])};
-{statement("compare_chunks", keys + votes)};
+{statement("post_chunks", keys + [samples] + votes + [per_unit("1.0::real"), f"'{numerics}'"])};
+{statement("compare_chunks", keys + votes + [f"'{numerics}'"])};
 {statement("finish_lease", [":lease_id", ":worker", "1", ":hi", "'{certify}'", "'{}'"])};
 \\endpipeline
 """

@@ -97,7 +97,11 @@ package final class ArtifactStore: Sendable {
 
   private func keep(_ incoming: Incoming, _ digest: SHA256) throws -> Bool {
     // A damaged file of this name is replaced; a good one stays, and may belong to another user.
-    if (try? local(digest)) != nil { return false }
+    if (try? local(digest)) != nil {
+      // Young again: whoever removes what nothing needs leaves it to the one who stores it now.
+      utimes(location(of: digest), nil)
+      return false
+    }
     try Self.makeDirectories("\(directory)/\(digest.hex.prefix(2))")
     try incoming.file.commit(to: location(of: digest))
     _ = verified.withLock { $0.insert(digest) }
@@ -188,7 +192,7 @@ package final class ArtifactStore: Sendable {
   // MARK: Files and directories
 
   /// Beginning of the names of files that are being written.
-  fileprivate static let incoming = "incoming"
+  static let incoming = "incoming"
 
   /// Where the file is, or would be. Nothing is checked.
   package func location(of digest: SHA256) -> String { "\(directory)/\(digest.path)" }

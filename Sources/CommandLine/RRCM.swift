@@ -26,7 +26,7 @@ package struct RRCM: AsyncParsableCommand {
       CheckpointCommand.self, Export.self, ImportCommand.self,
       ReportCommand.self, Recertify.self, PlanCommand.self, Radius.self, Verify.self, CoordinatorCommand.self,
       WorkerCommand.self,
-      AggregatorCommand.self, Migrate.self, RolesCommand.self, Completions.self,
+      AggregatorCommand.self, Migrate.self, RolesCommand.self, CollectCommand.self, Completions.self,
     ])
 
   package init() {}

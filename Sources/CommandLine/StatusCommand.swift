@@ -65,7 +65,7 @@ struct Status: AsyncParsableCommand, AnswersWithRows {
       let (ready, leased) = (try row.int("ready"), try row.int("leased"))
       let isStranded = try row.bool("stranded")
       add(
-        "run", try row.text("name"), "running",
+        "run", try row.text("name"), try row.bool("paused") ? "paused" : "running",
         "\(ready) chunks ready, \(leased) leased"
           + (isStranded ? ", stranded: no live worker of its numerics ids" : ""),
         [8: .int(ready), 9: .int(leased), 10: .bool(isStranded)])

@@ -31,6 +31,7 @@ package struct CoordinatorService: Service {
     await withGracefulShutdownHandler {
       var election = Election(presence: presence, term: timings.term, logger: logger)
       var lookedAt: ContinuousClock.Instant?
+      var strandedAt: ContinuousClock.Instant?
       while !Task.isShuttingDownGracefully && !Task.isCancelled {
         do {
           let term = try await election.attend(store)
@@ -42,6 +43,11 @@ package struct CoordinatorService: Service {
             await leader.leadSweeps()
             try await leader.plan()
             if looks { try await leader.rescue() }
+            // As patiently as workers are taken for dead: one that is started again takes a moment to show what it computes.
+            if strandedAt.map({ now - $0 >= timings.deadAfter }) ?? true {
+              try await leader.noteStranded()
+              strandedAt = now
+            }
           }
           if looks {
             try await metrics.record(queue: store.queueDepth())
@@ -97,6 +103,12 @@ package struct CoordinatorService: Service {
     }
   }
 
+  private func noteStranded() async throws {
+    for run in try await store.noteStranded() {
+      logger.warning("run stranded: no live worker of its numerics id", metadata: ["run_id": "\(run)"])
+    }
+  }
+
   private func rescue() async throws {
     let rescue = try await store.rescue(deadAfterSeconds: timings.deadAfter.inSeconds)
     metrics.record(rescue)
@@ -105,7 +117,7 @@ package struct CoordinatorService: Service {
         "work rescued",
         metadata: [
           "lost_workers": "\(rescue.lostWorkers)", "leases": "\(rescue.leases)", "gaps": "\(rescue.gaps)",
-          "jobs": "\(rescue.jobs)",
+          "jobs": "\(rescue.jobs)", "poisoned": "\(rescue.poisoned)",
         ])
       try await store.announceWork()
     }

@@ -11,6 +11,16 @@ package struct JobLease: Sendable, Hashable {
   package let attempts: Int
 }
 
+/// What the database makes of a report of progress.
+package enum JobStanding: Sendable, Hashable {
+  /// Go on.
+  case held
+  /// Its run was paused: store the state and hand the job back.
+  case paused
+  /// The fence has risen, or the run was cancelled: stop.
+  case lost
+}
+
 // What a worker does with a training job.
 extension Store {
   package func claimJob(
@@ -27,17 +37,18 @@ extension Store {
     }
   }
 
-  /// Reports progress with metrics, all or nothing. False when the fence has risen: stop.
+  /// Reports progress with metrics, all or nothing.
   package func reportJob(
     _ job: JobLease, step: Int, metrics: [(String, Double)], deadlineSeconds: Double
-  ) async throws -> Bool {
+  ) async throws -> JobStanding {
     let fence: [Parameter] = [.int(job.jobID), .int(job.runLease), .int(step)]
     var statements = [statement(PackageResources.report_job_sql, fence + [.double(deadlineSeconds)])]
     for (name, value) in metrics {
       statements.append(statement(PackageResources.record_metric_sql, fence + [.text(name), .double(value)]))
     }
     // Without BEGIN and COMMIT of their own: a trainer frozen between round trips would keep its job's row locked.
-    return try await !connection.pipeline(statements)[0].isEmpty
+    guard let row = try await connection.pipeline(statements)[0].first else { return .lost }
+    return try row.bool("paused") ? .paused : .held
   }
 
   /// Names the state from which the job resumes. False when the fence has risen.

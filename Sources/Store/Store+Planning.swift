@@ -84,6 +84,8 @@ extension Store {
     package var gaps = 0
     /// Training jobs put back in the queue.
     package var jobs = 0
+    /// Items set aside because their workers died again and again.
+    package var poisoned = 0
 
     package init() {}
   }
@@ -99,10 +101,12 @@ extension Store {
       }
       let orphans = try connection.rows(PackageResources.orphaned_leases_sql).map { try $0.int("lease_id") }
       if !orphans.isEmpty {
+        let ends = try connection.rows(PackageResources.record_lease_ends_sql, [.bigints(orphans)])
         rescue.leases = orphans.count
         rescue.gaps = Int(
           try connection.rows(PackageResources.return_leases_sql, [.bigints(orphans)])[0].int("gaps"))
         try connection.event("leases_rescued", "\(orphans.count) leases ended, \(rescue.gaps) ranges put back")
+        rescue.poisoned = try connection.suspect(ends)
       }
       for row in try connection.rows(PackageResources.requeue_orphaned_jobs_sql) {
         rescue.jobs += 1

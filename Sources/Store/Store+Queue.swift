@@ -68,9 +68,14 @@ package struct Lease: Sendable, Hashable {
   package let sigma: String
   /// A slower worker holds the same units; the first result wins.
   package let isDuplicate: Bool
+  /// The numerics id under which it was claimed; votes of it land in no item that takes another's.
+  package let numericsID: String
+  /// Its last holder died: hold nothing else while computing it, so that another death tells which item was in hand.
+  package let isAlone: Bool
 
   package init(
-    id: Int64, itemID: Int64, units: Range<Int>, imageIndex: Int, sigma: String, isDuplicate: Bool = false
+    id: Int64, itemID: Int64, units: Range<Int>, imageIndex: Int, sigma: String, numericsID: String,
+    isDuplicate: Bool = false, isAlone: Bool = false
   ) {
     self.id = id
     self.itemID = itemID
@@ -78,9 +83,13 @@ package struct Lease: Sendable, Hashable {
     self.imageIndex = imageIndex
     self.sigma = sigma
     self.isDuplicate = isDuplicate
+    self.numericsID = numericsID
+    self.isAlone = isAlone
   }
 
-  init(_ row: Row) throws {
+  init(_ row: Row, numericsID: String) throws {
+    self.numericsID = numericsID
+    isAlone = try row.bool("alone")
     id = try row.int("lease_id")
     itemID = try row.int("item_id")
     units = Int(try row.int("lo"))..<Int(try row.int("hi"))
@@ -239,7 +248,7 @@ extension Store {
         .int(run), .int(worker.id), .int(worker.epoch), .text(numericsID), .int(units), .double(deadlineSeconds),
         .int(floor), .optional(samplesPerSecond.map { .double($0) }),
       ]
-    ).first.map { try Lease($0) }
+    ).first.map { try Lease($0, numericsID: numericsID) }
   }
 
   /// Takes over part of what slower workers hold of a run, when nothing else of it is left: the unstarted end of a range, or
@@ -258,13 +267,13 @@ extension Store {
         .int(run), .int(worker.id), .int(worker.epoch), .text(numericsID), .int(units), .double(deadlineSeconds),
         .optional(samplesPerSecond.map { .double($0) }), .int(chunkSamples), .optional(time.map { .double($0) }),
       ]
-    ).first.map { try Lease($0) }
+    ).first.map { try Lease($0, numericsID: numericsID) }
   }
 
   /// Stores votes and moves the lease on, in one transaction and one round trip.
   ///
   /// Counts are stored whether or not the lease is still held; a chunk that is already there is a no-op if equal and a
-  /// recorded disagreement if not.
+  /// recorded disagreement if not. An item that was repinned to another numerics id meanwhile takes none of it.
   /// - Parameters:
   ///   - chunks: of the lease's item.
   ///   - finishes: the lease's last post, which ends it; otherwise its deadline moves on.
@@ -291,8 +300,8 @@ extension Store {
             statement(
               PackageResources.post_chunks_sql,
               item + keys + [.ints(chunks.map { Int32($0.chunk.samples.count) })] + votes
-                + [.doubles(chunks.map(\.computeMilliseconds))]),
-            statement(PackageResources.compare_chunks_sql, item + keys + votes),
+                + [.doubles(chunks.map(\.computeMilliseconds)), .text(lease.numericsID)]),
+            statement(PackageResources.compare_chunks_sql, item + keys + votes + [.text(lease.numericsID)]),
           ]) + [
           finishes
             ? statement(PackageResources.finish_lease_sql, holder + [.int(posted)] + urgency.parameters)

@@ -139,9 +139,16 @@ package struct RunProgress: Sendable {
   package let error: String?
   package let createdAt: String
   package let elapsedSeconds: Double?
+  package let weight: Int
+  /// Since when it is paused; nil when it is not, or has ended. ISO 8601, UTC.
+  package let pausedAt: String?
+  /// Since when work of it has no live worker of its numerics id. ISO 8601, UTC.
+  package let strandedAt: String?
   /// Certificates with an open audit.
   package let provisional: Int64
 
+  /// What people see: `paused` while it is, else the state.
+  package var shownState: String { pausedAt == nil ? state : "paused" }
   package var isFinished: Bool { ["done", "failed", "cancelled"].contains(state) }
 
   init(_ row: Row) throws {
@@ -160,6 +167,9 @@ package struct RunProgress: Sendable {
     error = try row.textOrNil("error")
     createdAt = try row.text("created_at")
     elapsedSeconds = try row.doubleOrNil("elapsed_seconds")
+    weight = Int(try row.int("weight"))
+    pausedAt = try row.textOrNil("paused_at")
+    strandedAt = try row.textOrNil("stranded_at")
     provisional = try row.int("provisional")
   }
 }

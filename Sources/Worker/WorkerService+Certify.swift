@@ -108,7 +108,12 @@ extension WorkerService {
             + standing.numericsID)
       }
     }
-    if !run.numericsIDs.isEmpty { try requireAllowed(run.numericsIDs) }
+    if !run.numericsIDs.isEmpty {
+      if !run.numericsIDs.contains(standing.numericsID) {
+        try await store.noteNumerics(standing.numericsID, of: identity)
+      }
+      try requireAllowed(run.numericsIDs)
+    }
     // The canary comes before the pin: a worker that computes wrongly must not give a run its id.
     guard
       try await store.canaryAgrees(
@@ -197,6 +202,8 @@ extension WorkerService {
     guard let level = task.levels[lease.sigma] else {
       throw Refusal(description: "the run's protocol has no sigma \(lease.sigma)", fault: .run)
     }
+    // A suspect must be the only thing in hand: what was computed before it is stored first, and nothing claimed ahead.
+    if lease.isAlone { try await posts.settle() }
     turn.begin(lease)
     var watch = LeaseWatch(
       renewedAt: Self.now, holdsFor: .seconds(deadline(units: lease.units.count, task: task)))
@@ -206,7 +213,7 @@ extension WorkerService {
     var unit = lease.units.lowerBound
     do {
       while registration.isHeld(turn.identity), watch.isHeld(at: Self.now), turn.take(unit) {
-        if ahead == nil, unit + 1 >= turn.upperBound {
+        if ahead == nil, !lease.isAlone, unit + 1 >= turn.upperBound {
           let seconds = task.sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
           let pause = task.sizer.samplesPerSecond == nil ? .zero : .seconds(seconds) - settings.timings.claimAhead
           ahead = Ahead(after: pause, task: task, claimNext)
@@ -246,11 +253,16 @@ extension WorkerService {
         if registration.isHeld(turn.identity) { try await store.returnLeases([lease.id]) }
         turn.ended(lease.id)
       }
-      // Where the rest was taken over meanwhile nothing was claimed ahead.
+      if lease.isAlone { try await posts.settle() }
+      // Where the rest was taken over meanwhile, or the lease was a suspect, nothing was claimed ahead.
       let (next, floor) = try await (ahead ?? Ahead(after: .zero, task: task, claimNext)).value
       task.floor = floor
       return next
     } catch {
+      if let error = error as? ComputeError, registration.isHeld(turn.identity) {
+        try? await posts.settle()
+        try? await store.failLease(lease, worker: turn.identity, error: "\(settings.name): \(error)")
+      }
       // The caller hands back everything, the lease claimed ahead too.
       ahead?.claimNow()
       _ = try? await ahead?.value

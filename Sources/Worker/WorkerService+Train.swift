@@ -54,6 +54,7 @@ extension WorkerService {
     var snapshot = job.snapshotDigest
     var savedAt = ContinuousClock.now
     var reportedAt = ContinuousClock.now
+    var isPaused = false
 
     while true {
       guard registration.isHeld(identity) else { return .lost }
@@ -66,14 +67,15 @@ extension WorkerService {
       // Which steps have metrics depends on the number of steps alone; in between, progress keeps the job's deadline off.
       if !metrics.isEmpty || ContinuousClock.now - reportedAt >= .seconds(5) {
         reportedAt = .now
-        let held = try await talking {
+        let standing = try await talking {
           try await store.reportJob(
             job, step: progress.step, metrics: metrics, deadlineSeconds: settings.timings.jobDeadline.inSeconds)
         }
-        guard held else { return .lost }
+        guard standing != .lost else { return .lost }
+        isPaused = standing == .paused
       }
       if progress.isFinished { break }
-      if isStopping || ContinuousClock.now - savedAt >= settings.timings.snapshotEvery {
+      if isStopping || isPaused || ContinuousClock.now - savedAt >= settings.timings.snapshotEvery {
         let digest = try await engine.saveSnapshot(ofRun: run.id)
         guard try await talking({ try await store.saveSnapshot(job, digest: digest, step: progress.step) }) else {
           return .lost
@@ -82,8 +84,9 @@ extension WorkerService {
         snapshot = digest
         savedAt = .now
       }
-      if isStopping {
+      if isStopping || isPaused {
         try await talking { try await store.releaseJob(job) }
+        await engine.endTraining()
         return .handedBack
       }
     }

@@ -52,6 +52,13 @@ final class Fleet {
     for process in processes.values where process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }
 
+  /// An image's bytes [C, H, W], as stored.
+  func pixels(ofImage index: Int) throws -> [UInt8] {
+    var generator = RandomStream(seed: 5, purpose: "test-images").generator(at: 0)
+    let all = (0..<Self.images * 64).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    return Array(all[index * 64..<(index + 1) * 64])
+  }
+
   static func balancedNetwork() throws -> Checkpoint {
     let configuration = ViTConfiguration(
       imageSize: 8, patchSize: 4, channels: 1, width: 64, depth: 2, heads: 4, classes: 4)

@@ -221,7 +221,8 @@ import Testing
       #expect(try await fixture.number("SELECT count(*) FROM rrcm.event WHERE kind = 'worker_quarantined'") == 1)
 
       // Neither a late post nor a claim nor a registration of it has an effect.
-      let lease = Lease(id: 0, itemID: first.itemID, units: 0..<4, imageIndex: 0, sigma: "0.25")
+      let lease = Lease(
+        id: 0, itemID: first.itemID, units: 0..<4, imageIndex: 0, sigma: "0.25", numericsID: Fixture.numerics)
       let late = try await fixture.post(lease, bad, topClass: 2)
       #expect(late.isRefused && late.stored == 0 && late.disagreements == 0)
       #expect(try await fixture.claim(bad) == nil)
@@ -295,7 +296,7 @@ import Testing
       try await Self.certify(fixture)
       #expect(try await fixture.store.finishRuns() == [fixture.run])
       let item = try await fixture.number("SELECT min(item_id) FROM rrcm.item")
-      let lease = Lease(id: 0, itemID: item, units: 0..<4, imageIndex: 0, sigma: "0.25")
+      let lease = Lease(id: 0, itemID: item, units: 0..<4, imageIndex: 0, sigma: "0.25", numericsID: Fixture.numerics)
       #expect(try await fixture.post(lease, w["b"]!, units: [2], topClass: 2).disagreements == 1)
       #expect(try await fixture.store.arbitrate(patienceSeconds: 60).waiting == 1)
       #expect(try await fixture.store.progress(ofRun: fixture.run)[0].state == "running")
@@ -318,7 +319,8 @@ import Testing
       try await Self.compute(fixture, w["a"]!, topClass: 2)
       let item = try #require(try await fixture.store.completeItems(limit: 1).first)
       // The aggregator has read the votes; now they are voided and computed anew.
-      let lease = Lease(id: 0, itemID: item.id, units: 0..<4, imageIndex: 0, sigma: "0.25")
+      let lease = Lease(
+        id: 0, itemID: item.id, units: 0..<4, imageIndex: 0, sigma: "0.25", numericsID: Fixture.numerics)
       try await fixture.post(lease, w["b"]!, units: [0])
       _ = try await fixture.store.arbitrate(patienceSeconds: 60)
       let audit = try #require(try await Self.claim(fixture, w["c"]!))
@@ -339,7 +341,7 @@ import Testing
       try await Self.compute(fixture, w["bad"]!, topClass: 2, limit: 1)
       let lease = try #require(try await fixture.claim(w["bad"]!))
       let item = try await fixture.number("SELECT min(item_id) FROM rrcm.item")
-      let other = Lease(id: 0, itemID: item, units: 0..<4, imageIndex: 0, sigma: "0.25")
+      let other = Lease(id: 0, itemID: item, units: 0..<4, imageIndex: 0, sigma: "0.25", numericsID: Fixture.numerics)
       try await fixture.post(other, w["b"]!, units: [1])
       _ = try await fixture.store.arbitrate(patienceSeconds: 60)
       let audit = try #require(try await Self.claim(fixture, w["c"]!))

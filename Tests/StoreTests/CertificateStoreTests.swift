@@ -50,7 +50,8 @@ import Testing
       #expect(try await fixture.store.insertCertificates(rows) == 1)
       #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
       // A second computation of the other item differs after it was certified.
-      let lease = Lease(id: 0, itemID: rows[1].item.id, units: 0..<4, imageIndex: 1, sigma: "0.25")
+      let lease = Lease(
+        id: 0, itemID: rows[1].item.id, units: 0..<4, imageIndex: 1, sigma: "0.25", numericsID: Fixture.numerics)
       let b = try await fixture.worker("b")
       #expect(try await fixture.post(lease, b, units: [1], topClass: 2).disagreements == 1)
       #expect(
@@ -108,7 +109,7 @@ import Testing
       let (a, b) = (try await Self.register(store, "a"), try await Self.register(store, "b"))
       let first = try #require(try await store.claimJob(run: run, worker: a, deadlineSeconds: 60))
       #expect(try await store.claimJob(run: run, worker: b, deadlineSeconds: 60) == nil)
-      #expect(try await store.reportJob(first, step: 2, metrics: [("loss", 1.5)], deadlineSeconds: 60))
+      #expect(try await store.reportJob(first, step: 2, metrics: [("loss", 1.5)], deadlineSeconds: 60) == .held)
       #expect(try await store.saveSnapshot(first, digest: "s2", step: 2))
       try await store.leave(a)
       #expect(try await store.rescue(deadAfterSeconds: 35).jobs == 1)
@@ -116,7 +117,7 @@ import Testing
       let second = try #require(try await store.claimJob(run: run, worker: b, deadlineSeconds: 60))
       #expect(second.runLease == first.runLease + 1 && second.snapshotDigest == "s2" && second.snapshotStep == 2)
       #expect(second.attempts == 0, "losing a lease is not a failed attempt")
-      #expect(try await !store.reportJob(first, step: 5, metrics: [("loss", 9)], deadlineSeconds: 60))
+      #expect(try await store.reportJob(first, step: 5, metrics: [("loss", 9)], deadlineSeconds: 60) == .lost)
       #expect(try await !store.saveSnapshot(first, digest: "s5", step: 5))
       #expect(try await !store.releaseJob(first))
       #expect(try await !store.failJob(first, error: "late", limit: 1))

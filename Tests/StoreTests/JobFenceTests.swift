@@ -11,9 +11,9 @@ import Testing
     /// Returns whether the write was let through.
     func send(_ job: JobLease, run: Int64, by store: Store) async throws -> Bool {
       switch self {
-      case .progress: try await store.reportJob(job, step: 9, metrics: [], deadlineSeconds: 600)
+      case .progress: try await store.reportJob(job, step: 9, metrics: [], deadlineSeconds: 600) != .lost
       case .progressWithMetrics:
-        try await store.reportJob(job, step: 9, metrics: [("loss", 9), ("accuracy", 9)], deadlineSeconds: 600)
+        try await store.reportJob(job, step: 9, metrics: [("loss", 9), ("accuracy", 9)], deadlineSeconds: 600) != .lost
       case .snapshot: try await store.saveSnapshot(job, digest: String(repeating: "9", count: 64), step: 9)
       case .release: try await store.releaseJob(job)
       case .finish:
@@ -109,11 +109,12 @@ import Testing
       try await withJob(in: store) { run, job in
         let again = try await store.register(name: "a", host: "h", pid: 1, device: "test", software: "test")
         try await store.releaseJobs(heldBy: again)
-        #expect(try await store.reportJob(job, step: 1, metrics: [], deadlineSeconds: 600), "an earlier epoch's")
+        #expect(
+          try await store.reportJob(job, step: 1, metrics: [], deadlineSeconds: 600) == .held, "an earlier epoch's")
         #expect(try await store.rescue(deadAfterSeconds: 35).jobs == 1)
         let mine = try #require(try await store.claimJob(run: run, worker: again, deadlineSeconds: 600))
         try await store.releaseJobs(heldBy: again)
-        #expect(try await !store.reportJob(mine, step: 2, metrics: [], deadlineSeconds: 600))
+        #expect(try await store.reportJob(mine, step: 2, metrics: [], deadlineSeconds: 600) == .lost)
         #expect(try await store.claimJob(run: run, worker: again, deadlineSeconds: 600)?.runLease == mine.runLease + 1)
       }
     }

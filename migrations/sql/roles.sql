@@ -12,15 +12,16 @@ DECLARE
   -- what rrcm_reader may do.
   grants text[][] := ARRAY[
     -- Work, where every worker writes.
-    ['worker',       'SELECT, INSERT (name, host, pid, device, software, process_since), UPDATE (epoch, state, host, pid, device, software, numerics_ids, samples_per_second, process_since, registered_at, beat_at)', 'SELECT, UPDATE', ''],
-    ['item',         'SELECT, UPDATE (state, next_unit, numerics_id, error)', 'SELECT, INSERT, UPDATE', ''],
+    ['worker',       'SELECT, INSERT (name, host, pid, device, software, process_since), UPDATE (epoch, state, host, pid, device, software, numerics_ids, samples_per_second, process_since, registered_at, beat_at)', 'SELECT, UPDATE, DELETE', ''],
+    ['item',         'SELECT, UPDATE (state, next_unit, numerics_id, error)', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['audit',        'SELECT, UPDATE (state, holder_id, holder_epoch, deadline_at, disputed_at, decided_at, result)', 'SELECT, INSERT, UPDATE', ''],
     ['audit_computation', 'SELECT, INSERT', 'SELECT, INSERT', ''],
     ['canary_check', 'SELECT, UPDATE (logits_digest, answered_at)', 'SELECT, INSERT', ''],
-    ['gap',          'SELECT, INSERT, UPDATE (lo), DELETE', 'SELECT, INSERT, UPDATE, DELETE', ''],
+    ['gap',          'SELECT, INSERT, UPDATE (lo, suspect), DELETE', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['lease',        'SELECT, INSERT, UPDATE (lo, hi, duplicate, deadline_at, renewed_at), DELETE', 'SELECT, UPDATE, DELETE', ''],
     ['chunk_count',  'SELECT, INSERT', 'SELECT, DELETE', ''],
     ['disagreement', 'SELECT, INSERT', 'SELECT, UPDATE (audit_id)', ''],
+    ['failed_attempt', 'SELECT, INSERT (run_id, item_id, unit, worker_id, epoch, outcome, error)', 'SELECT, INSERT, UPDATE', ''],
     ['event',        'SELECT, INSERT (kind, run_id, worker_id, detail)', 'SELECT, INSERT', ''],
     ['canary',       'SELECT, INSERT, UPDATE (second_worker_id, trusted_at)', 'SELECT, DELETE', ''],
     ['job',          'SELECT, UPDATE (state, run_lease, attempts, worker_id, epoch, deadline_at, step, snapshot_digest, snapshot_step, checkpoint_digest, error, finished_at)', 'SELECT, INSERT, UPDATE', ''],
@@ -36,7 +37,7 @@ DECLARE
     ['audit_salt',             '', 'SELECT, INSERT', ''],
     ['certificate_superseded', '', 'SELECT, INSERT', ''],
     ['chunk_count_void',       '', 'SELECT, INSERT', ''],
-    ['checkpoint',           'SELECT, INSERT', 'SELECT, INSERT', ''],
+    ['checkpoint',           'SELECT, INSERT', 'SELECT, INSERT, UPDATE (run_id)', ''],
     ['checkpoint_name',      'SELECT, INSERT, UPDATE (named_at)', 'SELECT, INSERT, UPDATE (named_at)', ''],
     ['dataset',              'SELECT', 'SELECT, INSERT', ''],
     ['dataset_image',        'SELECT', 'SELECT, INSERT', ''],
@@ -73,10 +74,12 @@ DECLARE
     ['run_progress',         '', 'SELECT', 'SELECT'],
     ['samples_used',         '', 'SELECT', 'SELECT'],
     ['similar_run',          '', 'SELECT', 'SELECT'],
+    ['stranded_item',        '', 'SELECT', 'SELECT'],
     ['sweep_progress',       '', 'SELECT', 'SELECT'],
     ['sweep_run',            '', 'SELECT', 'SELECT'],
     ['sweep_trial',          '', 'SELECT', 'SELECT'],
     ['trial_accuracy',       '', 'SELECT', 'SELECT'],
+    ['work_attempt',         '', 'SELECT', 'SELECT'],
     ['worker_health',        '', 'SELECT', 'SELECT']
   ];
   -- Function; the roles that may call it. Trigger functions need no grant.
@@ -221,7 +224,7 @@ BEGIN
   END LOOP;
 
   -- Where rows are only ever added, a trigger on each costs less than a policy, which is planned with every statement.
-  FOREACH name IN ARRAY ARRAY['chunk_count', 'disagreement', 'event', 'audit_computation'] LOOP
+  FOREACH name IN ARRAY ARRAY['chunk_count', 'disagreement', 'event', 'audit_computation', 'failed_attempt'] LOOP
     EXECUTE format(
       'CREATE OR REPLACE TRIGGER %I BEFORE INSERT ON rrcm.%I FOR EACH ROW EXECUTE FUNCTION rrcm.refuse_foreign_worker()',
       name || '_worker_rules', name);

@@ -92,7 +92,8 @@ struct FleetChecks {
       cause: live.isEmpty
         ? "live workers have not shown yet what they compute"
         : "votes of different numerics never mix, and live workers compute \(live.joined(separator: ", "))",
-      remedy: "start a worker of that kind, or cancel the run and submit it again for the workers there are")
+      remedy: "start a worker of that kind, or give what is left to another: rrcm run repin"
+        + " \(try first.text("name")) --numerics any --dry-run says what would be computed anew")
   }
 
   private func refusals() async throws -> Finding {
@@ -109,15 +110,22 @@ struct FleetChecks {
     let held = try await store.doctorHeld()
     guard let first = held.first else { return .fine(.held, "no item is held") }
     let workers = try first.texts("workers")
+    let name = try first.text("name")
+    let reason = try first.textOrNil("reason") ?? ""
+    let isPoison = reason.hasPrefix("the worker died") || reason.hasPrefix("computing it failed")
     return .trouble(
       .held,
-      "\(counted(try first.int("items"), "item")) of run \(try first.text("name")) \(try first.int("items") == 1 ? "is" : "are")"
-        + " held: \(try first.textOrNil("reason") ?? "")" + (held.count > 1 ? "; and \(held.count - 1) more runs" : ""),
-      cause: workers.isEmpty
-        ? "the stored votes are not those that were planned: rows were changed or removed by hand"
-        : "a machine computed wrongly: that of \(workers.joined(separator: ", ")), or of who posted first",
-      remedy:
-        "rrcm item list \(try first.text("name")) --state held; rrcm item show RUN IMAGE --chunks names the workers;"
-        + " take the wrong machine out and submit the run again")
+      "\(counted(try first.int("items"), "item")) of run \(name) \(try first.int("items") == 1 ? "is" : "are")"
+        + " held: \(reason)" + (held.count > 1 ? "; and \(held.count - 1) more runs" : ""),
+      cause: isPoison
+        ? "the image, the checkpoint or a machine ends the program each time it is computed"
+        : workers.isEmpty
+          ? "the stored votes are not those that were planned: rows were changed or removed by hand"
+          : "a machine computed wrongly: that of \(workers.joined(separator: ", ")), or of who posted first",
+      remedy: isPoison
+        ? "rrcm item list \(name) --state held; rrcm item show RUN IMAGE --attempts names workers and times: look at their"
+          + " logs; then rrcm run retry \(name) --failed"
+        : "rrcm item list \(name) --state held; rrcm item show RUN IMAGE --chunks names the workers;"
+          + " take the wrong machine out and submit the run again")
   }
 }

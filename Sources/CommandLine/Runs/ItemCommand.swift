@@ -2,6 +2,19 @@ internal import ArgumentParser
 internal import Foundation
 internal import Store
 
+extension OutputTable {
+  /// Failed attempts, a row each.
+  init(_ layout: RowLayout, attempts: [AttemptRecord]) {
+    self.init(layout)
+    for attempt in attempts {
+      add([
+        .int(attempt.itemID), .text(attempt.sigma), .int(attempt.unit), .text(attempt.outcome), .text(attempt.worker),
+        .int(attempt.epoch), .bool(attempt.isAlone), .text(attempt.at), .text(attempt.retriedAt), .text(attempt.error),
+      ])
+    }
+  }
+}
+
 /// Images of a certification run, each at its noise levels.
 struct ItemCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -77,6 +90,9 @@ struct ItemCommand: AsyncParsableCommand {
         columns: [
           "item", "sigma", "phase", "chunk", "stored", "samples", "classes", "votes", "worker", "compute_ms", "posted",
         ]),
+      RowLayout(
+        option: "--attempts",
+        columns: ["item", "sigma", "unit", "outcome", "worker", "epoch", "alone", "at", "retried", "error"]),
     ]
 
     @Argument(help: "Number or name of the run.", completion: .runs)
@@ -87,10 +103,14 @@ struct ItemCommand: AsyncParsableCommand {
     var votes = false
     @Flag(name: .long, help: "Print only the chunks: who computed each, how long it took, and any that disagreed.")
     var chunks = false
+    @Flag(name: .long, help: "Print only the attempts that failed: by whom, when, how, and the error.")
+    var attempts = false
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-      if votes && chunks { throw ValidationError("--votes and --chunks exclude each other; give one of them") }
+      if [votes, chunks, attempts].count(where: { $0 }) > 1 {
+        throw ValidationError("--votes, --chunks and --attempts exclude each other; give one of them")
+      }
     }
 
     func run() async throws {
@@ -103,6 +123,10 @@ struct ItemCommand: AsyncParsableCommand {
           status: .badInput)
       }
       let sigmas = Dictionary(uniqueKeysWithValues: items.map { ($0.id, $0.sigma) })
+      if attempts {
+        OutputTable(Self.layouts[3], attempts: try await store.attempts(ofItems: items.map(\.id), run: 0)).print(output)
+        return
+      }
       if chunks {
         var table = OutputTable(Self.layouts[2])
         for chunk in try await store.chunks(ofItems: items.map(\.id)) {
@@ -138,6 +162,8 @@ struct ItemCommand: AsyncParsableCommand {
       for item in items { table.add(cells(item)) }
       table.print(output)
       if output.output == .table, !tally.rows.isEmpty { Console.out("\n" + tally.text(.table)) }
+      let failures = OutputTable(Self.layouts[3], attempts: try await store.attempts(ofItems: items.map(\.id), run: 0))
+      if output.output == .table, !failures.rows.isEmpty { Console.out("\n" + failures.text(.table)) }
     }
 
     private static func phase(_ phase: Int) -> String { phase == 0 ? "selection" : "estimation" }

@@ -91,7 +91,7 @@ struct ProgressDisplay {
   /// The bar gives way first, then the end of the line.
   static func line(_ view: View, pace: Pace?, width: Int) -> String {
     let run = view.run
-    guard run.total > 0 else { return String("\(run.name): \(run.state)".prefix(width)) }
+    guard run.total > 0 else { return String("\(run.name): \(run.shownState)".prefix(width)) }
     let share = Double(run.done) / Double(run.total)
     var text = "\(String(format: "%3.0f", share * 100)) %  \(run.done)/\(run.total) \(run.unit)"
     if let pace, pace.seconds > 2, pace.samples > 0 {
@@ -119,6 +119,7 @@ struct ProgressDisplay {
   static func left(_ view: View, pace: Pace?) -> String? {
     let (done, total) = view.work
     guard done < total, !view.run.isFinished else { return nil }
+    guard view.run.pausedAt == nil else { return "paused" }
     guard view.workers > 0 else { return "time left unknown: no live worker has it" }
     let remaining = Double(total - done)
     if let pace, pace.seconds > 2 {

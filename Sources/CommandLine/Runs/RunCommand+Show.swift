@@ -16,12 +16,12 @@ extension RunCommand {
       RowLayout(
         columns: [
           "run", "name", "kind", "state", "done", "total", "unit", "samples", "seconds", "error", "priority", "held",
-          "disagreements", "depends_on", "created",
+          "disagreements", "depends_on", "created", "weight", "paused", "stranded",
         ],
         shown: ["run", "name", "kind", "state", "done", "total", "unit", "samples", "seconds", "error"])
     ]
 
-    enum State: String, ExpressibleByArgument, CaseIterable { case submitted, running, done, failed, cancelled }
+    enum State: String, ExpressibleByArgument, CaseIterable { case submitted, running, paused, done, failed, cancelled }
 
     @Option(name: .long, help: "Only runs in this state; may be given several times.")
     var state: [State] = []
@@ -30,11 +30,13 @@ extension RunCommand {
     func run() async throws {
       var table = OutputTable(Self.layouts[0])
       let states = Set(state.map(\.rawValue))
-      for run in try await Context().store("list").progress() where states.isEmpty || states.contains(run.state) {
+      for run in try await Context().store("list").progress()
+      where states.isEmpty || states.contains(run.shownState) {
         table.add([
-          .int(run.id), .text(run.name), .text(run.kind), .text(run.state), .int(run.done), .int(run.total),
+          .int(run.id), .text(run.name), .text(run.kind), .text(run.shownState), .int(run.done), .int(run.total),
           .text(run.unit), .int(run.samples), .double(run.elapsedSeconds), .text(run.error), .int(run.priority),
-          .int(run.held), .int(run.disagreements), .int(run.dependsOn), .text(run.createdAt),
+          .int(run.held), .int(run.disagreements), .int(run.dependsOn), .text(run.createdAt), .int(run.weight),
+          .text(run.pausedAt), .text(run.strandedAt),
         ])
       }
       table.print(output)
@@ -57,8 +59,12 @@ extension RunCommand {
           "disagreements", "depends_on", "created", "seed", "dataset", "checkpoint", "numerics", "sigma", "n0", "n",
           "alpha", "sampler", "mode", "chunk_samples", "spec", "audit_share", "audits_due", "audits_agreed",
           "audits_own", "audits_disputed", "audits_undecided", "provisional", "voided_chunks", "superseded",
+          "weight", "paused", "stranded",
         ], isRecord: true),
       RowLayout(option: "--metrics", columns: ["name", "step", "value"]),
+      RowLayout(
+        option: "--attempts",
+        columns: ["item", "sigma", "unit", "outcome", "worker", "epoch", "alone", "at", "retried", "error"]),
     ]
 
     @Argument(help: "Number or name of the run.", completion: .runs)
@@ -68,10 +74,14 @@ extension RunCommand {
     var spec = false
     @Flag(name: .long, help: "Print only the newest value of each training metric.")
     var metrics = false
+    @Flag(name: .long, help: "Print only the attempts that failed: at its items, or at its training.")
+    var attempts = false
     @OptionGroup var output: OutputOptions
 
     func validate() throws {
-      if spec && metrics { throw ValidationError("--spec and --metrics exclude each other; give one of them") }
+      if [spec, metrics, attempts].count(where: { $0 }) > 1 {
+        throw ValidationError("--spec, --metrics and --attempts exclude each other; give one of them")
+      }
     }
 
     func run() async throws {
@@ -79,6 +89,11 @@ extension RunCommand {
       let record = try await find(run, in: store)
       if spec {
         Console.out(record.spec + "\n")
+        return
+      }
+      if attempts {
+        let items = try await store.items(ofRun: record.id).map(\.id)
+        OutputTable(Self.layouts[2], attempts: try await store.attempts(ofItems: items, run: record.id)).print(output)
         return
       }
       var values = OutputTable(Self.layouts[1])
@@ -94,7 +109,7 @@ extension RunCommand {
       let audit = try await store.audit(ofRun: record.id)
       var table = OutputTable(Self.layouts[0])
       table.add([
-        .int(record.id), .text(record.name), .text(record.kind), .text(record.state), .int(progress.done),
+        .int(record.id), .text(record.name), .text(record.kind), .text(progress.shownState), .int(progress.done),
         .int(progress.total), .text(progress.unit), .int(progress.samples), .double(progress.elapsedSeconds),
         .text(record.error), .int(progress.priority), .int(progress.held), .int(progress.disagreements),
         .int(progress.dependsOn), .text(progress.createdAt), .int(record.seed), .digest(record.datasetDigest),
@@ -106,6 +121,7 @@ extension RunCommand {
         output.output == .table ? .text(audit.map { "\($0.share)" }) : .double(audit?.share), .int(audit?.due),
         .int(audit?.agreed), .int(audit?.selfAudited), .int(audit?.disputed), .int(audit?.undecided),
         .int(audit?.provisional), .int(audit?.voided), .int(audit?.superseded),
+        .int(progress.weight), .text(progress.pausedAt), .text(progress.strandedAt),
       ])
       table.print(output)
       if output.output == .table, !values.rows.isEmpty { Console.out("\n" + values.text(.table)) }

@@ -9,7 +9,11 @@ internal import Store
 struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Submit runs and follow them.",
-    subcommands: [Submit.self, List.self, Show.self, Watch.self, Cancel.self])
+    subcommands: [
+      Submit.self, List.self, Show.self, Watch.self, Pause.self, Resume.self, Change.self, Cancel.self, Retry.self,
+      Repin.self,
+      Delete.self,
+    ])
 
   struct Submit: AsyncParsableCommand, AnswersWithRows {
     static let configuration = CommandConfiguration(

@@ -7,6 +7,7 @@ WITH chosen AS MATERIALIZED (
    WHERE j.run_id = $1
      AND j.state = 'queued'
      AND r.state = 'running'
+     AND r.paused_at IS NULL
      FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE rrcm.job j

@@ -2,7 +2,9 @@
 -- Leases up to $5 units of one item of run $1 to worker ($2, $3) of numerics id $4 until $6 seconds from now: returned
 -- units first, then the first open item at or after item $7. No row back means there is nothing to claim. When what is
 -- left of the run becomes little, a worker of $8 samples/s gets no more than half its share of it, by speed (with more
--- than 20,000 such ranges left, little it is not, to a thousand workers twenty times as fast). The CTEs are materialised so that LIMIT bounds what is locked; NO KEY UPDATE does not collide with votes being posted.
+-- than 20,000 such ranges left, little it is not, to a thousand workers twenty times as fast). Where the last holder died
+-- the lease is to be computed alone, with nothing else in hand. The CTEs are materialised so that LIMIT bounds what is
+-- locked; NO KEY UPDATE does not collide with votes being posted.
 WITH holder AS MATERIALIZED (
   SELECT w.worker_id,
          w.epoch
@@ -14,7 +16,8 @@ WITH holder AS MATERIALIZED (
   SELECT g.gap_id,
          g.item_id,
          g.lo,
-         g.hi
+         g.hi,
+         g.suspect
     FROM rrcm.gap g
     JOIN rrcm.item i USING (item_id)
     JOIN rrcm.run r ON r.run_id = g.run_id
@@ -106,6 +109,7 @@ SELECT leased.lease_id,
        leased.hi,
        false AS duplicate,
        i.image_index,
-       i.sigma::text AS sigma
+       i.sigma::text AS sigma,
+       coalesce((SELECT suspect FROM returned), false) AS alone
   FROM leased
   JOIN rrcm.item i USING (item_id)

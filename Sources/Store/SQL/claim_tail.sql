@@ -108,6 +108,7 @@ SELECT leased.lease_id,
        leased.hi,
        leased.duplicate,
        i.image_index,
-       i.sigma::text AS sigma
+       i.sigma::text AS sigma,
+       false AS alone
   FROM leased
   JOIN rrcm.item i USING (item_id)

@@ -9,6 +9,7 @@ WITH differing AS (
     FROM unnest($3::smallint[], $4::int[], $5::text[], $6::text[]) AS p (phase, chunk, classes, votes)
     JOIN rrcm.chunk_count c ON c.item_id = $1 AND c.phase = p.phase AND c.chunk = p.chunk
    WHERE (c.classes <> p.classes::smallint[] OR c.votes <> p.votes::int[])
+     AND EXISTS (SELECT FROM rrcm.item i WHERE i.item_id = $1 AND i.numerics_id = $7)
      AND EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = $2 AND w.quarantined_at IS NULL)
   RETURNING item_id, phase, chunk
 ), held AS (

@@ -6,8 +6,8 @@ SELECT q.name,
          AS live_ids
   FROM rrcm.queue_depth q
   JOIN rrcm.run r USING (run_id)
- WHERE q.stranded
+ WHERE (q.stranded AND r.numerics_ids <> '{}'
+        OR EXISTS (SELECT FROM rrcm.stranded_item s WHERE s.run_id = q.run_id AND s.pinned))
    AND q.ready + q.leased > 0
-   AND r.numerics_ids <> '{}'
    AND EXISTS (SELECT FROM rrcm.worker w WHERE w.state = 'live')
  ORDER BY q.run_id

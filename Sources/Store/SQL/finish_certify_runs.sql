@@ -4,11 +4,15 @@
 UPDATE rrcm.run r
    SET state = CASE WHEN ended.held = 0 THEN 'done'::rrcm.run_state ELSE 'failed' END,
        error = CASE
-         WHEN ended.held > 0 THEN format('%s items are held without a certificate; rrcm.item.error says why', ended.held)
+         WHEN ended.held > 0 THEN format(
+           '%s of %s items are held without a certificate and %s are certified; rrcm item list %s --state held says why, rrcm run retry %s --failed tries them again',
+           ended.held, ended.total, ended.certified, r.run_id, r.run_id)
        END,
        finished_at = now()
   FROM (
     SELECT i.run_id,
+           count(*) AS total,
+           count(*) FILTER (WHERE i.state = 'certified') AS certified,
            count(*) FILTER (WHERE i.state = 'held') AS held
       FROM rrcm.item i
       JOIN rrcm.run unfinished USING (run_id)

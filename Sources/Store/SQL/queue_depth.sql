@@ -5,6 +5,7 @@ SELECT run_id,
        ready,
        leased,
        oldest_seconds,
-       stranded
+       stranded,
+       paused
   FROM rrcm.queue_depth
  ORDER BY priority DESC, run_id
