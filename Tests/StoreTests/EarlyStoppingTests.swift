@@ -190,7 +190,7 @@ private struct VotedRun {
         var decider = ItemDecider(rules, topClass: stored.topClass)
         var votes: [Int: Int] = [:]
         var (chunk, decision) = (0, Decision?.none)
-        let lease = Lease(id: 0, itemID: 0, units: 0..<1, imageIndex: row.imageIndex, sigma: "0.5")
+        let lease = Lease(id: 0, itemID: 0, units: 0..<1, imageIndex: row.imageIndex, sigma: "0.5", numericsID: "")
         for look in run.rules.looks where decision == nil {
           while chunk < look {
             let post = run.post(lease, unit: chunk + 1)
