@@ -5,6 +5,14 @@ CREATE SCHEMA rrcm;
 
 COMMENT ON SCHEMA rrcm IS 'rRCM Fleet: certification and training work, votes and certificates';
 
+CREATE TYPE rrcm.attempt_outcome AS ENUM (
+    'died',
+    'expired',
+    'failed'
+);
+
+COMMENT ON TYPE rrcm.attempt_outcome IS 'died: the worker went silent or was started anew while it held the work; expired: it beat, but let the deadline pass; failed: computing raised an error';
+
 CREATE TYPE rrcm.audit_state AS ENUM (
     'due',
     'disputed',
@@ -328,6 +336,7 @@ CREATE TABLE rrcm.run (
     finished_at timestamp with time zone,
     weight integer DEFAULT 100 NOT NULL,
     paused_at timestamp with time zone,
+    stranded_at timestamp with time zone,
     CONSTRAINT run_certify_has_images CHECK (((kind = 'certify'::rrcm.run_kind) = (image_indices IS NOT NULL))),
     CONSTRAINT run_error_when_failed CHECK (((state <> 'failed'::rrcm.run_state) OR (error IS NOT NULL))),
     CONSTRAINT run_finished_or_finished_at_null CHECK (((state = ANY (ARRAY['done'::rrcm.run_state, 'failed'::rrcm.run_state, 'cancelled'::rrcm.run_state])) = (finished_at IS NOT NULL))),
@@ -374,6 +383,8 @@ COMMENT ON COLUMN rrcm.run.finished_at IS 'When it ended';
 COMMENT ON COLUMN rrcm.run.weight IS 'Share of the workers'' time among runs of equal priority; only ratios matter';
 
 COMMENT ON COLUMN rrcm.run.paused_at IS 'When it was paused; nothing of it is claimed until it is resumed';
+
+COMMENT ON COLUMN rrcm.run.stranded_at IS 'Since when work of it has no live worker of its numerics id; kept by the coordinator, so that one event tells of it';
 
 CREATE VIEW rrcm.certificate_result AS
  SELECT i.run_id,
@@ -1264,12 +1275,61 @@ ALTER TABLE rrcm.event ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE rrcm.failed_attempt (
+    attempt_id bigint NOT NULL,
+    run_id bigint NOT NULL,
+    item_id bigint,
+    unit integer,
+    worker_id bigint NOT NULL,
+    epoch integer NOT NULL,
+    outcome rrcm.attempt_outcome NOT NULL,
+    alone boolean DEFAULT true NOT NULL,
+    error text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    retried_at timestamp with time zone,
+    CONSTRAINT failed_attempt_of_item_has_unit CHECK (((item_id IS NULL) = (unit IS NULL)))
+);
+
+COMMENT ON TABLE rrcm.failed_attempt IS 'Work that did not come to its end: one row per failure; what goes well leaves none';
+
+COMMENT ON COLUMN rrcm.failed_attempt.attempt_id IS 'Number of the record';
+
+COMMENT ON COLUMN rrcm.failed_attempt.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.failed_attempt.item_id IS 'Item; null for a training';
+
+COMMENT ON COLUMN rrcm.failed_attempt.unit IS 'First unit of the lease without votes: where the worker was, to within a second';
+
+COMMENT ON COLUMN rrcm.failed_attempt.worker_id IS 'Worker that held it';
+
+COMMENT ON COLUMN rrcm.failed_attempt.epoch IS 'Its epoch then';
+
+COMMENT ON COLUMN rrcm.failed_attempt.outcome IS 'How it ended';
+
+COMMENT ON COLUMN rrcm.failed_attempt.alone IS 'The worker held nothing else: this item was surely the one in hand';
+
+COMMENT ON COLUMN rrcm.failed_attempt.error IS 'What happened, in a sentence';
+
+COMMENT ON COLUMN rrcm.failed_attempt.at IS 'When it was noticed';
+
+COMMENT ON COLUMN rrcm.failed_attempt.retried_at IS 'When a person had it tried again: it counts no more towards setting the item aside';
+
+ALTER TABLE rrcm.failed_attempt ALTER COLUMN attempt_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME rrcm.failed_attempt_attempt_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE rrcm.gap (
     gap_id bigint NOT NULL,
     run_id bigint NOT NULL,
     item_id bigint NOT NULL,
     lo integer NOT NULL,
     hi integer NOT NULL,
+    suspect boolean DEFAULT false NOT NULL,
     CONSTRAINT gap_not_empty CHECK (((lo >= 0) AND (lo < hi)))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_cost_delay='0');
@@ -1285,6 +1345,8 @@ COMMENT ON COLUMN rrcm.gap.item_id IS 'Item';
 COMMENT ON COLUMN rrcm.gap.lo IS 'First unit';
 
 COMMENT ON COLUMN rrcm.gap.hi IS 'One past the last unit';
+
+COMMENT ON COLUMN rrcm.gap.suspect IS 'Its worker ended while holding it: whoever claims it computes it alone, so that a second end tells which item was in hand';
 
 ALTER TABLE rrcm.gap ALTER COLUMN gap_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.gap_gap_id_seq
@@ -1822,7 +1884,8 @@ CREATE VIEW rrcm.queue_depth AS
     (EXTRACT(epoch FROM (now() - r.started_at)))::double precision AS oldest_seconds,
     (NOT (EXISTS ( SELECT
            FROM rrcm.worker w
-          WHERE ((w.state = 'live'::rrcm.worker_state) AND ((r.numerics_ids = '{}'::text[]) OR (w.numerics_ids && r.numerics_ids)))))) AS stranded
+          WHERE ((w.state = 'live'::rrcm.worker_state) AND ((r.numerics_ids = '{}'::text[]) OR (w.numerics_ids && r.numerics_ids)))))) AS stranded,
+    (r.paused_at IS NOT NULL) AS paused
    FROM ((((rrcm.run r
      LEFT JOIN LATERAL ( SELECT sum((i.unit_count - i.next_unit)) AS units
            FROM rrcm.item i
@@ -1857,6 +1920,8 @@ COMMENT ON COLUMN rrcm.queue_depth.leased IS 'Units held by workers';
 COMMENT ON COLUMN rrcm.queue_depth.oldest_seconds IS 'Seconds since the run was planned';
 
 COMMENT ON COLUMN rrcm.queue_depth.stranded IS 'True when no live worker has shown to compute one of its numerics ids';
+
+COMMENT ON COLUMN rrcm.queue_depth.paused IS 'Nothing of it is handed out until rrcm run resume';
 
 CREATE VIEW rrcm.ready_run AS
  SELECT r.run_id,
@@ -2343,7 +2408,16 @@ CREATE VIEW rrcm.run_progress AS
     r.created_at,
     r.started_at,
     r.finished_at,
-    (EXTRACT(epoch FROM (COALESCE(r.finished_at, now()) - r.started_at)))::double precision AS elapsed_seconds
+    (EXTRACT(epoch FROM (COALESCE(r.finished_at, now()) - r.started_at)))::double precision AS elapsed_seconds,
+    r.weight,
+        CASE
+            WHEN (r.finished_at IS NULL) THEN r.paused_at
+            ELSE NULL::timestamp with time zone
+        END AS paused_at,
+        CASE
+            WHEN (r.finished_at IS NULL) THEN r.stranded_at
+            ELSE NULL::timestamp with time zone
+        END AS stranded_at
    FROM (((rrcm.run r
      LEFT JOIN rrcm.job j USING (run_id))
      LEFT JOIN LATERAL ( SELECT count(*) AS total,
@@ -2385,7 +2459,7 @@ COMMENT ON COLUMN rrcm.run_progress.unit IS 'What done and total count';
 
 COMMENT ON COLUMN rrcm.run_progress.samples IS 'Noise samples drawn: those that its certificates rest on, and those stored for items under way';
 
-COMMENT ON COLUMN rrcm.run_progress.held IS 'Items held because votes disagree';
+COMMENT ON COLUMN rrcm.run_progress.held IS 'Items set aside without a certificate; rrcm.item.error says why';
 
 COMMENT ON COLUMN rrcm.run_progress.disagreements IS 'Chunks computed twice with different votes';
 
@@ -2406,6 +2480,12 @@ COMMENT ON COLUMN rrcm.run_progress.started_at IS 'When it was planned';
 COMMENT ON COLUMN rrcm.run_progress.finished_at IS 'When it ended';
 
 COMMENT ON COLUMN rrcm.run_progress.elapsed_seconds IS 'Seconds since it was planned, or until it ended';
+
+COMMENT ON COLUMN rrcm.run_progress.weight IS 'Its share among runs of equal priority, in proportion';
+
+COMMENT ON COLUMN rrcm.run_progress.paused_at IS 'Since when it is paused; null when it is not, or has ended';
+
+COMMENT ON COLUMN rrcm.run_progress.stranded_at IS 'Since when work of it has no live worker of its numerics id, as the coordinator last saw';
 
 ALTER TABLE rrcm.run ALTER COLUMN run_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME rrcm.run_run_id_seq
@@ -2482,6 +2562,52 @@ COMMENT ON COLUMN rrcm.similar_run.other_run_id IS 'Run that is like it';
 COMMENT ON COLUMN rrcm.similar_run.other_name IS 'Its name';
 
 COMMENT ON COLUMN rrcm.similar_run.sigma IS 'Noise level both certify at';
+
+CREATE VIEW rrcm.stranded_item AS
+ SELECT i.run_id,
+    r.name AS run_name,
+    i.item_id,
+    i.image_index,
+    i.sigma,
+    i.state,
+        CASE
+            WHEN (i.numerics_id IS NULL) THEN r.numerics_ids
+            ELSE ARRAY[i.numerics_id]
+        END AS numerics_ids,
+    (i.numerics_id IS NOT NULL) AS pinned
+   FROM (rrcm.run r
+     JOIN rrcm.item i USING (run_id))
+  WHERE ((r.state = 'running'::rrcm.run_state) AND ((i.numerics_id IS NOT NULL) OR (r.numerics_ids <> '{}'::text[])) AND ((i.state = 'open'::rrcm.item_state) OR ((i.state = 'claimed'::rrcm.item_state) AND ((EXISTS ( SELECT
+           FROM rrcm.gap g
+          WHERE (g.item_id = i.item_id))) OR (EXISTS ( SELECT
+           FROM rrcm.lease l
+          WHERE (l.item_id = i.item_id))))) OR ((i.state = 'certified'::rrcm.item_state) AND (i.item_id IN ( SELECT a.item_id
+           FROM rrcm.audit a
+          WHERE ((a.run_id = r.run_id) AND (a.state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state]))))))) AND (NOT (EXISTS ( SELECT
+           FROM rrcm.worker w
+          WHERE ((w.state <> 'gone'::rrcm.worker_state) AND ((w.numerics_ids &&
+                CASE
+                    WHEN (i.numerics_id IS NULL) THEN r.numerics_ids
+                    ELSE ARRAY[i.numerics_id]
+                END) OR ((w.numerics_ids = '{}'::text[]) AND (w.registered_at > (now() - '00:01:00'::interval)))))))));
+
+COMMENT ON VIEW rrcm.stranded_item IS 'Items with work left, votes or audits, that no live worker has shown to compute: they wait for a worker of their numerics id, or for rrcm run repin';
+
+COMMENT ON COLUMN rrcm.stranded_item.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.stranded_item.run_name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.stranded_item.item_id IS 'Item';
+
+COMMENT ON COLUMN rrcm.stranded_item.image_index IS 'Image';
+
+COMMENT ON COLUMN rrcm.stranded_item.sigma IS 'Noise level';
+
+COMMENT ON COLUMN rrcm.stranded_item.state IS 'State of the item';
+
+COMMENT ON COLUMN rrcm.stranded_item.numerics_ids IS 'Numerics ids of which one must live: the one that the item is pinned to, else those of its run';
+
+COMMENT ON COLUMN rrcm.stranded_item.pinned IS 'It has been claimed under its numerics id, and may have votes of it';
 
 CREATE TABLE rrcm.sweep (
     sweep_id bigint NOT NULL,
@@ -2914,6 +3040,56 @@ ALTER TABLE rrcm.trial ALTER COLUMN trial_id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE VIEW rrcm.work_attempt AS
+ SELECT a.run_id,
+    r.name AS run_name,
+    a.item_id,
+    i.image_index,
+    i.sigma,
+    a.unit,
+    w.name AS worker_name,
+    a.worker_id,
+    a.epoch,
+    a.outcome,
+    a.alone,
+    a.error,
+    a.at,
+    a.retried_at
+   FROM (((rrcm.failed_attempt a
+     JOIN rrcm.run r USING (run_id))
+     JOIN rrcm.worker w USING (worker_id))
+     LEFT JOIN rrcm.item i USING (item_id));
+
+COMMENT ON VIEW rrcm.work_attempt IS 'Failed attempts at items and trainings, with the names of what they were at';
+
+COMMENT ON COLUMN rrcm.work_attempt.run_id IS 'Run';
+
+COMMENT ON COLUMN rrcm.work_attempt.run_name IS 'Name of the run';
+
+COMMENT ON COLUMN rrcm.work_attempt.item_id IS 'Item; null for a training';
+
+COMMENT ON COLUMN rrcm.work_attempt.image_index IS 'Image; null for a training';
+
+COMMENT ON COLUMN rrcm.work_attempt.sigma IS 'Noise level; null for a training';
+
+COMMENT ON COLUMN rrcm.work_attempt.unit IS 'First unit of the lease without votes';
+
+COMMENT ON COLUMN rrcm.work_attempt.worker_name IS 'Worker that held it';
+
+COMMENT ON COLUMN rrcm.work_attempt.worker_id IS 'Its number';
+
+COMMENT ON COLUMN rrcm.work_attempt.epoch IS 'Its epoch then';
+
+COMMENT ON COLUMN rrcm.work_attempt.outcome IS 'How it ended';
+
+COMMENT ON COLUMN rrcm.work_attempt.alone IS 'The worker held nothing else';
+
+COMMENT ON COLUMN rrcm.work_attempt.error IS 'What happened, in a sentence';
+
+COMMENT ON COLUMN rrcm.work_attempt.at IS 'When it was noticed';
+
+COMMENT ON COLUMN rrcm.work_attempt.retried_at IS 'When a person had it tried again';
+
 CREATE VIEW rrcm.worker_health AS
 SELECT
     NULL::bigint AS worker_id,
@@ -3021,6 +3197,9 @@ ALTER TABLE ONLY rrcm.disagreement
 ALTER TABLE ONLY rrcm.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (event_id);
 
+ALTER TABLE ONLY rrcm.failed_attempt
+    ADD CONSTRAINT failed_attempt_pkey PRIMARY KEY (attempt_id);
+
 ALTER TABLE ONLY rrcm.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (gap_id);
 
@@ -3107,6 +3286,10 @@ CREATE INDEX disagreement_item ON rrcm.disagreement USING btree (item_id);
 CREATE INDEX disagreement_unsettled ON rrcm.disagreement USING btree (disagreement_id) WHERE (audit_id IS NULL);
 
 CREATE INDEX event_at ON rrcm.event USING btree (at);
+
+CREATE INDEX failed_attempt_item ON rrcm.failed_attempt USING btree (item_id) WHERE (item_id IS NOT NULL);
+
+CREATE INDEX failed_attempt_run ON rrcm.failed_attempt USING btree (run_id);
 
 CREATE INDEX gap_item ON rrcm.gap USING btree (item_id);
 
@@ -3276,6 +3459,15 @@ ALTER TABLE ONLY rrcm.disagreement
 
 ALTER TABLE ONLY rrcm.disagreement
     ADD CONSTRAINT disagreement_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
+
+ALTER TABLE ONLY rrcm.failed_attempt
+    ADD CONSTRAINT failed_attempt_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.failed_attempt
+    ADD CONSTRAINT failed_attempt_run_id_fkey FOREIGN KEY (run_id) REFERENCES rrcm.run(run_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY rrcm.failed_attempt
+    ADD CONSTRAINT failed_attempt_worker_id_fkey FOREIGN KEY (worker_id) REFERENCES rrcm.worker(worker_id);
 
 ALTER TABLE ONLY rrcm.gap
     ADD CONSTRAINT gap_item_id_fkey FOREIGN KEY (item_id) REFERENCES rrcm.item(item_id) ON DELETE CASCADE;
