@@ -75,7 +75,7 @@ package struct AttemptRecord: Sendable {
   }
 }
 
-/// Attempts that end at one unit of an item, without votes of it, before the item is set aside.
+/// Attempts at an item that end badly, without votes in between, before it is set aside.
 package let poisonLimit = 3
 
 // Runs under way, as people steer them. Claims look at the run each time, so that everything holds from the next one on.

@@ -14,7 +14,7 @@ import Testing
       try fleet.startCoordinator()
       try fleet.startAggregator()
       for name in ["w1", "w2"] { try fleet.startWorker(name) }
-      let run = try await fleet.certify("probe", n: 60_000)
+      let run = try await fleet.certify("probe", n: 30_000)
       try await eventually("votes arrive") { try await fleet.progress(run).samples > 0 }
       let said = try await fleet.rrcm(["run", "pause", "probe", "--output", "csv"])
       #expect(said.split(separator: "\n").last?.hasPrefix("\(run),probe,paused,") == true, "\(said)")
@@ -39,7 +39,7 @@ import Testing
       try await fleet.rrcm(["run", "resume", "probe"])
       #expect(try await fleet.outcome(["run", "resume", "probe"]).errors.contains("not paused"))
       try await fleet.waitUntilDone(run)
-      let calm = try await fleet.certify("calm", n: 60_000)
+      let calm = try await fleet.certify("calm", n: 30_000)
       try await fleet.waitUntilDone(calm)
       #expect(try await fleet.certificates("probe") == fleet.certificates("calm"))
       for verb in [["pause"], ["resume"], ["set", "--priority", "3"]] {

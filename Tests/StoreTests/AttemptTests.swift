@@ -55,6 +55,27 @@ import Testing
     }
   }
 
+  @Test("deaths at different ranges of an item count together while it has no votes")
+  func poisonInPieces() async throws {
+    try await Fixture.with(images: 1) { fixture in
+      var worker = try await fixture.worker()
+      var units: Set<Int> = []
+      for _ in 1...3 {
+        // A worker that has just begun claims a unit at a time.
+        units.formUnion(try #require(try await fixture.claim(worker, units: 1)).units)
+        _ = try await fixture.claim(worker, units: 1)
+        worker = try await die(fixture)
+        let lease = try #require(try await fixture.claim(worker, units: 1))
+        units.formUnion(lease.units)
+        worker = try await die(fixture)
+        if try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1 { break }
+      }
+      #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
+      #expect(units.count > 1)
+      #expect(try await fixture.claim(worker) == nil)
+    }
+  }
+
   @Test("deaths with progress in between set nothing aside, however many")
   func progressForgives() async throws {
     try await Fixture.with(images: 1) { fixture in
