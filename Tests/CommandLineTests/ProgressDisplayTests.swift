@@ -19,7 +19,8 @@ import Testing
           SELECT 3::bigint AS run_id, 'probe' AS name, 'certify' AS kind, $1::text AS state, 0::bigint AS priority,
                  $2::bigint AS done, $3::bigint AS total, $4::text AS unit, $5::bigint AS samples, 0::bigint AS held,
                  0::bigint AS disagreements, NULL::bigint AS depends_on, NULL::text AS error, 'now' AS created_at,
-                 900::float8 AS elapsed_seconds, $6::bigint AS provisional
+                 900::float8 AS elapsed_seconds, 100::bigint AS weight, NULL::text AS paused_at,
+                 NULL::text AS stranded_at, $6::bigint AS provisional
           """, [.text(state), .int(done), .int(total), .text(unit), .int(samples), .int(provisional)])[0])
     }
     return .init(run: run, drawsPerItem: draws, metrics: metrics, workers: workers, reportedSpeed: speed)
