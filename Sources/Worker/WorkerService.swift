@@ -147,7 +147,8 @@ package struct WorkerService: Service {
 
   /// Waits for an announcement of work, or until it is time to look anyway.
   private func waitForWork() async {
-    let pause = settings.timings.pollEvery * Double.random(in: 0.5...1)
+    // Heartbeats take the same connection, so a wait must not outlast the time between them.
+    let pause = min(settings.timings.pollEvery, settings.timings.beatEvery) * Double.random(in: 0.5...1)
     do {
       try await store.waitForWork(timeout: pause)
     } catch {

@@ -103,10 +103,11 @@ import Testing
     // A worker that posts other votes for a chunk that is stored.
     let liar = try await fleet.store.register(name: "liar", host: "h", pid: 1, device: "test", software: "test")
     let row = try await fleet.store.connection.query(
-      "SELECT item_id, samples FROM rrcm.chunk_count JOIN rrcm.item USING (item_id) WHERE run_id = \(last.id) AND phase = 1 AND chunk = 0 LIMIT 1"
+      "SELECT item_id, samples, numerics_id FROM rrcm.chunk_count JOIN rrcm.item USING (item_id) WHERE run_id = \(last.id) AND phase = 1 AND chunk = 0 LIMIT 1"
     )[0]
     let (item, samples) = (try row.int("item_id"), try row.int("samples"))
-    let lease = Lease(id: 0, itemID: item, units: 1..<2, imageIndex: 0, sigma: "0.25", numericsID: "n")
+    let lease = Lease(
+      id: 0, itemID: item, units: 1..<2, imageIndex: 0, sigma: "0.25", numericsID: try row.text("numerics_id"))
     let plan = UnitPlan(n0: 100, n: 4000, chunkSamples: Int(samples))
     let outcome = try await fleet.store.post(
       [
