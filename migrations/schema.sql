@@ -3275,6 +3275,8 @@ ALTER TABLE ONLY rrcm.worker
 ALTER TABLE ONLY rrcm.worker
     ADD CONSTRAINT worker_pkey PRIMARY KEY (worker_id);
 
+CREATE INDEX audit_item ON rrcm.audit USING btree (item_id);
+
 CREATE UNIQUE INDEX audit_once ON rrcm.audit USING btree (item_id, phase, chunk) WHERE (state <> 'void'::rrcm.audit_state);
 
 CREATE INDEX audit_open ON rrcm.audit USING btree (run_id, audit_id) WHERE (state = ANY (ARRAY['due'::rrcm.audit_state, 'disputed'::rrcm.audit_state]));

@@ -263,6 +263,7 @@ extension Connection {
       "worker_quarantined", run: dispute.run, worker: worker, "\(quarantine.name) on \(quarantine.host): \(reason)")
     _ = try rows(PackageResources.return_leases_sql, [.bigints(try row.bigints("leases"))])
     _ = try rows(PackageResources.forget_canaries_sql, [.int(worker)])
+    _ = try rows(PackageResources.lock_voted_items_sql, [.int(worker)])
     for run in try rows(PackageResources.void_votes_sql, [.int(worker), .text(reason), .int(dispute.audit)]) {
       let (chunks, certificates) = (Int(try run.int("chunks")), Int(try run.int("certificates")))
       quarantine.chunks += chunks

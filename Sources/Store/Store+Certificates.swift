@@ -177,26 +177,29 @@ extension Store {
   /// Stores certificates, draws their audits and ends what is left of their items' work, in one transaction; those that
   /// another aggregator stored first stay. Returns how many were stored now.
   package func insertCertificates(_ certificates: [CertificateRow]) async throws -> Int {
+    let items = statement(PackageResources.lock_posters_sql, [.bigints(certificates.map(\.item.id))])
     let results = try await connection.pipeline(
-      certificates.flatMap { row in
-        let predicted = row.radius == nil ? nil : row.topClass
-        return [
-          statement(PackageResources.draw_audits_sql, [.int(row.item.id), .int(row.item.revision)]),
-          statement(
-            PackageResources.stop_item_sql,
-            [
-              .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
-              .int(row.draws), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
-              .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
-              .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
-              .text(row.item.numericsID), .double(row.computeSeconds), .optional(row.stoppedAtUnit.map { .int($0) }),
-              .optional(row.targetsReached.map { .texts($0) }), .optional(row.runnerUpVotes.map { .int($0) }),
-              .optional(row.pUpper.map { .double($0) }), .optional(row.pValue.map { .double($0) }),
-              .int(row.item.revision),
-            ]),
-        ]
-      })
-    return results.indices.count { !$0.isMultiple(of: 2) && !results[$0].isEmpty }
+      [items]
+        + certificates.flatMap { row in
+          let predicted = row.radius == nil ? nil : row.topClass
+          return [
+            statement(PackageResources.draw_audits_sql, [.int(row.item.id), .int(row.item.revision)]),
+            statement(
+              PackageResources.stop_item_sql,
+              [
+                .int(row.item.id), .text(row.item.mode), .int(row.topClass), .int(row.hits), .int(row.item.n0),
+                .int(row.draws), .double(row.item.alpha), .double(row.item.slack), .double(row.pLower),
+                .bool(row.radius == nil), .optional(predicted.map { .int($0) }),
+                .optional(row.radius.map { .double($0) }), .bool(predicted == row.item.label),
+                .text(row.item.numericsID), .double(row.computeSeconds), .optional(row.stoppedAtUnit.map { .int($0) }),
+                .optional(row.targetsReached.map { .texts($0) }), .optional(row.runnerUpVotes.map { .int($0) }),
+                .optional(row.pUpper.map { .double($0) }), .optional(row.pValue.map { .double($0) }),
+                .int(row.item.revision),
+              ]),
+          ]
+        })
+    // After the lock, two statements each: the second tells whether the certificate was stored.
+    return results.indices.dropFirst().count { $0.isMultiple(of: 2) && !results[$0].isEmpty }
   }
 
   /// Sets an item aside that must not be certified, with the reason.

@@ -130,6 +130,8 @@ CREATE TABLE rrcm.audit (
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX audit_once ON rrcm.audit (item_id, phase, chunk) WHERE state <> 'void';
 CREATE INDEX audit_open ON rrcm.audit (run_id, audit_id) WHERE state IN ('due', 'disputed');
+-- For the removal of runs: audit_once leaves void ones out.
+CREATE INDEX audit_item ON rrcm.audit (item_id);
 CREATE INDEX audit_poster ON rrcm.audit (run_id, poster_id);
 COMMENT ON TABLE rrcm.audit IS
   'Chunks that are, or were, computed again to check the worker that posted them; a certificate is provisional while one of its chunks has an open audit';

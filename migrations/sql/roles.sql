@@ -19,7 +19,8 @@ DECLARE
     ['canary_check', 'SELECT, UPDATE (logits_digest, answered_at)', 'SELECT, INSERT', ''],
     ['gap',          'SELECT, INSERT, UPDATE (lo, suspect), DELETE', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['lease',        'SELECT, INSERT, UPDATE (lo, hi, duplicate, deadline_at, renewed_at), DELETE', 'SELECT, UPDATE, DELETE', ''],
-    ['chunk_count',  'SELECT, INSERT', 'SELECT, DELETE', ''],
+    -- Not when a vote was posted: what a worker set aside has posted since is voided by that.
+    ['chunk_count',  'SELECT, INSERT (item_id, phase, chunk, samples, classes, votes, worker_id, compute_ms)', 'SELECT, DELETE', ''],
     ['disagreement', 'SELECT, INSERT', 'SELECT, UPDATE (audit_id)', ''],
     ['failed_attempt', 'SELECT, INSERT (run_id, item_id, unit, worker_id, epoch, outcome, error)', 'SELECT, INSERT, UPDATE', ''],
     ['event',        'SELECT, INSERT (kind, run_id, worker_id, detail)', 'SELECT, INSERT', ''],

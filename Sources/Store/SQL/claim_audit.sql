@@ -28,6 +28,7 @@ WITH holder AS MATERIALIZED (
    WHERE a.run_id = $1
      AND a.state IN ('due', 'disputed')
      AND r.state = 'running'
+     AND r.paused_at IS NULL
      AND i.numerics_id = $4
      AND EXISTS (SELECT FROM holder)
      AND (a.deadline_at IS NULL

@@ -12,6 +12,7 @@ WITH holder AS MATERIALIZED (
    WHERE w.worker_id = $2
      AND w.epoch = $3
      AND w.state = 'live'
+     AND w.quarantined_at IS NULL
 ), returned AS MATERIALIZED (
   SELECT g.gap_id,
          g.item_id,
@@ -50,7 +51,7 @@ WITH holder AS MATERIALIZED (
 ), last_open AS MATERIALIZED (
   -- Items are claimed in order, so the distance to the last one tells what is left without counting.
   SELECT i.item_id,
-         i.unit_count
+         coalesce(i.target_units, i.unit_count) AS unit_count
     FROM rrcm.item i
    WHERE i.run_id = $1
      AND i.state = 'open'

@@ -10,6 +10,7 @@ WITH holder AS MATERIALIZED (
    WHERE w.worker_id = $2
      AND w.epoch = $3
      AND w.state = 'live'
+     AND w.quarantined_at IS NULL
 ), slow AS MATERIALIZED (
   SELECT l.lease_id,
          l.item_id,

@@ -24,6 +24,13 @@ UPDATE rrcm.run r
    AND r.state = 'running'
    AND NOT EXISTS (SELECT FROM rrcm.audit a WHERE a.run_id = r.run_id AND a.state IN ('due', 'disputed'))
    AND NOT EXISTS (
-         SELECT FROM rrcm.disagreement d JOIN rrcm.item i USING (item_id)
-          WHERE i.run_id = r.run_id AND d.audit_id IS NULL)
+         -- Those that adopt_disagreements takes up: of votes that still stand.
+         SELECT
+           FROM rrcm.disagreement d
+           JOIN rrcm.item i USING (item_id)
+           JOIN rrcm.chunk_count k USING (item_id, phase, chunk)
+          WHERE i.run_id = r.run_id
+            AND d.audit_id IS NULL
+            AND k.classes = d.stored_classes
+            AND k.votes = d.stored_votes)
 RETURNING r.run_id

@@ -1,5 +1,6 @@
 -- name: finish_lease
--- Ends a lease whose every unit before $4 is posted, if that is all of it; somebody else's is never touched. Where the
+-- Ends a lease whose every unit before $4 is posted, if that is all of it; somebody else's is never touched, and one of a worker
+-- set aside, whose votes were not stored, goes back another way. Where the
 -- same units were held twice the first result wins: the other lease ends too. The answer is as extend_lease's.
 WITH finished AS MATERIALIZED (
   DELETE FROM rrcm.lease
@@ -7,6 +8,7 @@ WITH finished AS MATERIALIZED (
      AND worker_id = $2
      AND epoch = $3
      AND hi <= $4
+     AND EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = $2 AND w.quarantined_at IS NULL)
   RETURNING lease_id, item_id, lo, hi
 ), others AS (
   DELETE FROM rrcm.lease l

@@ -5,7 +5,7 @@ WITH held AS (
      SET state = 'held',
          error = $2::text
    WHERE item_id = $1
-     AND state = 'claimed'
+     AND state IN ('open', 'claimed')
   RETURNING item_id, run_id
 )
 INSERT INTO rrcm.event (kind, run_id, detail)

@@ -7,6 +7,7 @@ WITH mine AS MATERIALIZED (
     JOIN rrcm.certification p USING (run_id)
     JOIN rrcm.worker w ON w.worker_id = $2
    WHERE r.state = 'running'
+     AND r.paused_at IS NULL
      AND p.audit_share > 0
      AND r.kind::text = ANY ($1)
      AND w.numerics_ids && r.numerics_ids
