@@ -39,7 +39,9 @@ extension Refusal {
     run(
       "a misspelt key in a group", certify(smoothing: "sigmma: [0.5]"), "smoothing.sigmma is not a setting",
       "did you mean \"sigma\"?"),
-    run("an unknown key", certify(more: "zebra: 1"), "zebra is not a setting", "known keys: audit, checkpoint, chunk_samples"),
+    run(
+      "an unknown key", certify(more: "zebra: 1"), "zebra is not a setting",
+      "known keys: audit, checkpoint, chunk_samples"),
     run(
       "a list in place of a group", "kind: certify\nname: a\nsmoothing: [0.25]", "smoothing is [0.25]",
       "a group of settings"),
