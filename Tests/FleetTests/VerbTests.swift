@@ -46,7 +46,9 @@ import Testing
       #expect(runs.map { $0["name"] as? String } == ["probe", "later"])
       #expect(
         runs[0]["samples"] as? Int == 24 * 1100 && runs[0]["error"] is NSNull && runs[1]["priority"] as? Int == -5)
-      #expect(try await rows(fleet, ["run", "list", "--state", "done"], RunCommand.List.layouts[0]).count == 1)
+      try await eventually("one run is listed as done") {
+        try await rows(fleet, ["run", "list", "--state", "done"], RunCommand.List.layouts[0]).count == 1
+      }
 
       let shown = try await rows(fleet, ["run", "show", "probe"], RunCommand.Show.layouts[0])[0]
       #expect(shown["n"] as? Int == 1000 && shown["alpha"] as? Double == 0.001 && shown["sigma"] as? String == "0.25 1")
