@@ -269,10 +269,7 @@ import Testing
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       process.arguments = ["openssl"] + arguments
       process.currentDirectoryURL = URL(fileURLWithPath: folder)
-      process.standardInput = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
+      try process.launch()
       return process
     }
     let maker = try openssl(

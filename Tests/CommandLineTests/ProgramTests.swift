@@ -112,11 +112,8 @@ import Testing
       psql.arguments = [
         "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", printed, database.url.connectionString,
       ]
-      psql.standardInput = FileHandle.nullDevice
       let said = folder.write([], "psql.err")
-      psql.standardOutput = FileHandle.nullDevice
-      psql.standardError = FileHandle(forWritingAtPath: said)
-      try psql.run()
+      try psql.launch(errors: said)
       while psql.isRunning { try await Task.sleep(for: .milliseconds(20)) }
       let errors = try String(contentsOfFile: said, encoding: .utf8)
       #expect(psql.terminationStatus == 0, "\(errors)")

@@ -108,9 +108,7 @@ import Yams
         environment: ProcessInfo.processInfo.environment.merging([
           "RRCM_DATABASE_URL": database.url.connectionString
         ]) { $1 })
-      process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
-      try process.run()
+      try process.launch()
       defer { kill(process.processIdentifier, SIGKILL) }
       func healthy() throws -> Bool {
         try Tool.run(

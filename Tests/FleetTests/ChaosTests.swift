@@ -7,7 +7,7 @@ import Testing
 
   /// What the machine lacks; nil when the harness can run.
   private static let obstacle: String? = {
-    for tool in ["/usr/bin/python3", "/usr/bin/psql", "/usr/bin/perl"]
+    for tool in ["/usr/bin/python3", "/usr/bin/psql"]
     where !FileManager.default.isExecutableFile(atPath: tool) { return "skipped: \(tool) is not installed" }
     return nil
   }()
@@ -16,15 +16,10 @@ import Testing
   private func chaos(_ arguments: [String], seconds: Double) async throws -> (status: Int32, output: String) {
     let folder = TemporaryFolder()
     let process = Process()
-    // Foundation hands its threads' blocked signals on to what it starts; perl can unblock them.
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
-    process.arguments =
-      ["-MPOSIX", "-e", "POSIX::sigprocmask(SIG_SETMASK, POSIX::SigSet->new); exec @ARGV or die", "--"]
-      + ["/usr/bin/env", "python3", Self.script] + arguments
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = ["python3", Self.script] + arguments
     let log = folder.write([], "log")
-    process.standardOutput = FileHandle(forWritingAtPath: log)
-    process.standardError = process.standardOutput
-    try process.run()
+    try process.launch(output: log, errors: log)
     defer { if process.isRunning { kill(process.processIdentifier, SIGTERM) } }
     try await eventually("the script ends", seconds: seconds) { !process.isRunning }
     return (process.terminationStatus, try String(contentsOfFile: log, encoding: .utf8))

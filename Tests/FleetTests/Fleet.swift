@@ -93,9 +93,7 @@ final class Fleet {
       environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 })
     let log = folder.file("log/\(name).log")
     try Data().write(to: URL(fileURLWithPath: log))
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle(forWritingAtPath: log)
-    try process.run()
+    try process.launch(errors: log)
     processes[name] = process
   }
 

@@ -39,10 +39,9 @@ import Testing
       let command = try Tool.asOwner(of: server.dataFolder) + [Tool.find("pgbouncer")!, folder + "/pgbouncer.ini"]
       pooler.executableURL = URL(fileURLWithPath: command[0])
       pooler.arguments = Array(command.dropFirst())
-      pooler.standardError = FileHandle.nullDevice
       pooler.currentDirectoryURL = URL(fileURLWithPath: "/")
-      try pooler.run()
-      defer { pooler.terminate() }
+      try pooler.launch()
+      defer { kill(pooler.processIdentifier, SIGKILL) }
 
       func environment(_ login: String) -> [String: String] {
         ["RRCM_DATABASE_URL": "host=\(folder) port=\(port) user=\(login) dbname=rrcm"]

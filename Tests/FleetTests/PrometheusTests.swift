@@ -46,9 +46,7 @@ private let promtool = Tool.find("promtool")
         "--web.listen-address=127.0.0.1:\(own)",
       ]
       let log = fleet.folder.write([], "log/prometheus.log")
-      server.standardOutput = FileHandle.nullDevice
-      server.standardError = FileHandle(forWritingAtPath: log)
-      try server.run()
+      try server.launch(errors: log)
       defer { kill(server.processIdentifier, SIGKILL) }
 
       func value(_ query: String) async throws -> Double? {

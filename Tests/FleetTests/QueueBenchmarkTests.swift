@@ -86,10 +86,7 @@ struct QueueBenchmarkTests {
     process.arguments = arguments
     let folder = TemporaryFolder()
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    try process.run()
+    try process.launch(output: output, errors: errors)
     try await eventually("\(program) ends", seconds: 60) { !process.isRunning }
     guard process.terminationStatus == 0 else {
       throw TestFailure("\(program): \(try String(contentsOfFile: errors, encoding: .utf8))")

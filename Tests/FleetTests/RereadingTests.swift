@@ -7,29 +7,18 @@ import Testing
 @Suite("Stored votes read again", .serialized) struct RereadingTests {
   private static let recheck = "\(Repository.root)/scripts/recheck.py"
 
+  /// This process's own, whose PATH may lead to a virtual environment.
+  private static let environment = ProcessInfo.processInfo.environment
+
   /// Whether a Python with the two packages is here.
   private static let hasPython: Bool = {
-    let python = Process()
-    python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    python.arguments = ["python3", "-c", "import scipy, mpmath"]
-    python.standardError = FileHandle.nullDevice
-    guard (try? python.run()) != nil else { return false }
-    python.waitUntilExit()
-    return python.terminationStatus == 0
+    (try? Tool.run(["/usr/bin/env", "python3", "-c", "import scipy, mpmath"], environment: environment))?.status == 0
   }()
 
   /// Exit status, and what it printed on both streams.
   private func python(_ arguments: [String]) throws -> (status: Int32, text: String) {
-    let python = Process()
-    let pipe = Pipe()
-    python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    python.arguments = ["python3"] + arguments
-    python.standardOutput = pipe
-    python.standardError = pipe
-    try python.run()
-    let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    python.waitUntilExit()
-    return (python.terminationStatus, text)
+    let ran = try Tool.run(["/usr/bin/env", "python3"] + arguments, environment: Self.environment)
+    return (ran.status, ran.output)
   }
 
   @Test(

@@ -18,8 +18,7 @@ import Training
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["unshare", "--net", "true"]
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return "skipped: unshare is not installed" }
+    guard (try? process.launch()) != nil else { return "skipped: unshare is not installed" }
     process.waitUntilExit()
     return process.terminationStatus == 0 ? nil : "skipped: this container may not make network namespaces"
   }()
@@ -53,19 +52,14 @@ import Training
         """.utf8), "run.yaml")
 
     let process = Process()
-    // Foundation hands its threads' blocked signals on to what it starts; a script cannot unblock them, perl can.
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
+    process.executableURL = URL(fileURLWithPath: Self.root + "/scripts/two-hosts")
     process.arguments = [
-      "-MPOSIX", "-e", "POSIX::sigprocmask(SIG_SETMASK, POSIX::SigSet->new); exec @ARGV or die", "--",
-      Self.root + "/scripts/two-hosts",
       "--rrcm", Program.path, "--cut", "3", "--cut-at", "20", "--worker", "--beat-seconds 0.3 --dead-seconds 1.5",
       "--hub", "--beat-seconds 0.3 --dead-seconds 1.5 --rescue-seconds 0.5", "--dataset", "digits \(images)",
       "--checkpoint", "\(folder.path)/net --name toy", run,
     ]
     let log = folder.write([], "log")
-    process.standardOutput = FileHandle(forWritingAtPath: log)
-    process.standardError = process.standardOutput
-    try process.run()
+    try process.launch(output: log, errors: log)
     defer { if process.isRunning { kill(process.processIdentifier, SIGTERM) } }
     try await eventually("the script ends", seconds: 55) { !process.isRunning }
     let text = try String(contentsOfFile: log, encoding: .utf8)

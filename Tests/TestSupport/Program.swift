@@ -12,13 +12,12 @@ package enum Program {
     package let errors: String
   }
 
-  /// A process of it, with standard input empty; not started yet.
+  /// A process of it; not started yet.
   package static func process(_ arguments: [String], environment: [String: String]) -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
     process.environment = environment
-    process.standardInput = FileHandle.nullDevice
     return process
   }
 
@@ -40,9 +39,7 @@ package enum Program {
       process.arguments = ["-c", shell, "rrcm", path] + arguments
     }
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
-    process.standardOutput = FileHandle(forWritingAtPath: output)
-    process.standardError = FileHandle(forWritingAtPath: errors)
-    try process.run()
+    try process.launch(output: output, errors: errors)
     let deadline = ContinuousClock.now + .seconds(60)
     while process.isRunning {
       guard ContinuousClock.now < deadline else {

@@ -19,12 +19,7 @@ package struct Tool {
     process.arguments = Array(arguments.dropFirst())
     process.environment = environment
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
-    let output = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-    process.standardInput =
-      input.flatMap { FileHandle(forReadingAtPath: files.write(Array($0.utf8), "input")) } ?? FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = output
-    try process.run()
+    try process.launch(input: input.map { files.write(Array($0.utf8), "input") }, output: path, errors: path)
     process.waitUntilExit()
     return Tool(status: process.terminationStatus, output: try String(contentsOfFile: path, encoding: .utf8))
   }
