@@ -25,6 +25,7 @@ extension RunReport.Level {
     self = widest
     self.label = "best of " + levels.map { "\($0.sigma)" }.joined(separator: ", ")
     self.slack = levels.map(\.slack).max()!
+    self.choices = levels.count
     self.m = nil
     self.tableDigest = nil
     self.held = levels.map(\.held).max()!

@@ -37,7 +37,7 @@ package struct Guarantee: Sendable {
         "For each image separately, decided before data are seen: with probability at least \(confidence) over the noise, "
           + "the run abstains or its certificate is true, \(claim)",
         "Not simultaneous over images: at alpha \(alpha), up to one image in \(NumberText.oneIn(alpha)) may carry a false "
-          + "certificate on average.",
+          + "\(fleet.settings.mode == .predict ? "prediction" : "certificate") on average.",
       ]
     }
     if let reading, reading.isBestSigma {
@@ -46,7 +46,7 @@ package struct Guarantee: Sendable {
           + "alpha/\(NumberText.grouped(reading.shares)) so that the choice is paid for. Its certificate is about the classifier of "
           + "that level; a classifier that chooses its noise level by the image is not certified by this.")
     }
-    if reading?.isSimultaneous != true { paragraphs.append(Self.together(levels)) }
+    if reading?.isSimultaneous != true { paragraphs.append(Self.together(levels, mode: fleet.settings.mode)) }
     if reading == nil {
       if fleet.settings.mode == .predict { paragraphs[0] = prediction(confidence) }
       if let paragraph = mode(fleet.settings) { paragraphs.append(paragraph) }
@@ -57,7 +57,7 @@ package struct Guarantee: Sendable {
       paragraphs.append(
         "Noise: grid. Integers up to one float32 division, so that the certificate covers floating-point arithmetic: "
           + "the classifier certified is the one these workers compute. The sampler's total variation, at most "
-          + "\(NumberText.roundedUp(slack)) per draw, is subtracted from every lower bound.")
+          + "\(NumberText.roundedUp(slack)) per draw, \(Self.use(ofSlackIn: fleet.settings)).")
     case .gaussian:
       paragraphs.append(
         "Noise: gaussian, float32 normals as in the literature. Sound in real arithmetic only: the rounding of pixel "
@@ -67,24 +67,40 @@ package struct Guarantee: Sendable {
       "Assumed: the generator's bits behave as fair coins chosen independently of model and images.")
     switch fleet.otherRuns {
     case 0:
-      paragraphs.append("No other run certified the same checkpoint on the same images at one of these sigmas.")
+      paragraphs.append(
+        "No other run still on record certified the same checkpoint on the same images at one of these sigmas.")
     case let others:
       paragraphs.append(
-        "\(others == 1 ? "1 other run" : "\(others) other runs") certified the same checkpoint on the same images at one of "
+        "\(others == 1 ? "1 other run" : "\(others) other runs") still on record certified the same checkpoint on the same images at one of "
           + "these sigmas. Choosing among runs after seeing them voids the probability stated here.")
     }
     return paragraphs
   }
 
-  /// What holds for all certificates of a noise level at once.
-  private static func together(_ levels: [RunReport.Level]) -> String {
+  /// Where the mode's bounds take up the sampler's total variation.
+  private static func use(ofSlackIn settings: RunReport.Settings) -> String {
+    switch settings.mode {
+    case .fixed, .curtailed, .sequential, .epsilon: "is subtracted from every lower bound"
+    case .runnerUp: "is subtracted from every lower bound and added to every upper bound"
+    case .predict:
+      "is added to every p-value \(NumberText.grouped(settings.n)) times, once for each draw"
+    }
+  }
+
+  /// What holds for all certificates of a noise level at once. Levels look at the same images, and each sentence fails with
+  /// probability rho of its own.
+  private static func together(_ levels: [RunReport.Level], mode: CertificateMode) -> String {
+    let what = mode == .predict ? "predictions" : "certificates"
     let counts = levels.map { level in
-      "\(FalseCertificates.allowance(images: level.planned, alpha: level.alpha)) of \(NumberText.grouped(level.planned)) at "
+      "\(level.falseCertificates) of \(NumberText.grouped(level.planned)) at "
         + "sigma \(level.name)"
     }
-    return "All at once: with probability at least \(NumberText.confidence(failure: FalseCertificates.rho)) no more "
-      + "certificates are false than \(counts.joined(separator: ", ")) (exact binomial quantile). Certified accuracy less that "
-      + "share bounds the share truly robust."
+    return "All at once\(levels.count > 1 ? ", for each noise level separately" : ""): with probability at least "
+      + "\(NumberText.confidence(failure: FalseCertificates.rho)) no more \(what) are false than "
+      + "\(counts.joined(separator: ", ")) (exact binomial quantile). "
+      + (mode == .predict
+        ? "Accuracy less that share bounds the share that the smoothed classifier itself gets right."
+        : "Certified accuracy less that share bounds the share truly robust.")
   }
 
   /// The promise of PREDICT, which certifies no radius.
@@ -104,15 +120,17 @@ package struct Guarantee: Sendable {
       return
         "Curtailed: drawing stops once all \(NumberText.grouped(settings.n)) draws could no longer change which of the "
         + "targets \(targets) are reached. A radius reported then is the largest target reached, and no bound at the draws made; "
-        + "an image that reaches none abstains. Average certified radius is not what this mode measures."
+        + "an image stopped early that reaches none abstains. Average certified radius is not what this mode measures."
     case .runnerUp:
       return "Runner-up: the top class is bounded from below and the most frequent other class from above, each at "
         + "\(alpha.halved); the radius is sigma/2 · (Φ⁻¹(p lower) − Φ⁻¹(p upper))."
     case .sequential, .epsilon:
       let what =
-        settings.mode == .sequential
-        ? "each of the target radii \(targets) is decided"
-        : "the radius is within a share of \(settings.epsilon ?? 0) of what all draws could give"
+        (settings.mode == .sequential
+          ? "each of the target radii \(targets) is decided"
+          : "the radius is within a share of \(settings.epsilon ?? 0) of what all draws would give if the rest hit at the upper "
+            + "bound's rate")
+        + ", or the top class is shown to have less than half of all noise (early abstention)"
       return
         "Stopped early: drawing stops at declared looks once \(what). The bound holds at every look at once: a one-sided "
         + "mixture martingale at \(alpha.quarter), and Clopper–Pearson at \(alpha.threeQuarters) for images that took all "

@@ -60,13 +60,20 @@ package struct PaperTable: Sendable {
     }
     self.rows = order.map { rows[$0] }
     let sorted = self.rows
+    // An imported log is no rival of own runs; alone it has bests of its own, named as what they are.
+    let rivals = sorted.indices.filter { !sorted[$0].isImported }
     best = shown.indices.compactMap { column in
-      sorted.indices.max { (sorted[$0].shares[column].lowShare, $1) < (sorted[$1].shares[column].lowShare, $0) }
-        .map { Best(row: $0, share: sorted[$0].shares[column]) }
+      (rivals.isEmpty ? Array(sorted.indices) : rivals).max {
+        (sorted[$0].shares[column].lowShare, $1) < (sorted[$1].shares[column].lowShare, $0)
+      }
+      .map { Best(row: $0, share: sorted[$0].shares[column]) }
     }
   }
 
   // MARK: Cells
+
+  /// Whether the method's own row rests on imported logs alone.
+  private var isImported: Bool { rows.allSatisfy(\.isImported) }
 
   private func isBest(_ row: Int, _ column: Int) -> Bool {
     rows.count > 1 && best[column].row == row && best[column].share.low > 0
@@ -113,7 +120,8 @@ package struct PaperTable: Sendable {
     ]
     if !runs.isFinished { notes.append("Ranges: unfinished images all wrong to all right; bests count them wrong.") }
     if rows.contains(where: \.isImported) {
-      notes.append("Imported: read from logs; not computed by this fleet and not recomputable.")
+      notes.append(
+        "Imported: read from logs; not computed by this fleet, not recomputable and no rival of own runs for a best.")
     }
     if let reference {
       notes.append(
@@ -126,8 +134,9 @@ package struct PaperTable: Sendable {
     }
     notes.append(
       others.isEmpty
-        ? "No other run of this fleet certified one of these checkpoints on the same images at one of these sigmas."
-        : "Other runs of the same checkpoint, images and one of these sigmas: \(others.joined(separator: "; ")).")
+        ? "No other run of this fleet still on record certified one of these checkpoints on the same images at one of these sigmas."
+        : "Other runs still on record of the same checkpoint, images and one of these sigmas: \(others.joined(separator: "; "))."
+    )
     return notes
   }
 
@@ -166,7 +175,7 @@ package struct PaperTable: Sendable {
         + published(method.accuracy).enumerated().map { cell($1 ?? nil, percent($1 ?? nil), $0) }
     }
     methods.append(
-      ["\(Escape.markdown(method))", "ours", latency]
+      ["\(Escape.markdown(method))", isImported ? "imported" : "ours", latency]
         + radii.indices.map { column in
           let text = LevelSummary.percent(best[column].share)
           return "\(cell(best[column].share.lowShare * 100, text, column)) (\(Escape.markdown(pair(column))))"
@@ -208,7 +217,7 @@ package struct PaperTable: Sendable {
         + published(method.accuracy).enumerated().map { cell($1 ?? nil, percent($1 ?? nil), $0) }
     }
     let ours = [
-      [Escape.latex(method), ranges(latency)]
+      [Escape.latex(method) + (isImported ? " (imported)" : ""), ranges(latency)]
         + radii.indices.map { column in
           cell(best[column].share.lowShare * 100, LevelSummary.percent(best[column].share), column)
             + "\\,{\\scriptsize (\(Escape.latex(pair(column))))}"

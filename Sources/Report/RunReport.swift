@@ -240,6 +240,8 @@ package struct RunReport: Sendable {
     package var draws: Int
     /// Failure probability of one certificate; of imported logs as stated.
     package var alpha: ExactDecimal
+    /// How many certificates each one shown was chosen from: it is false with probability up to `choices` times `alpha`.
+    package var choices = 1
     /// Grid points per 1/255; nil for `gaussian`.
     package var m: Int?
     /// Total variation per draw that every lower bound was lowered by.
@@ -318,6 +320,11 @@ extension RunReport.Level {
   }
 
   package var isFinished: Bool { items.count == planned }
+
+  /// How many of the certificates shown may be false, all at once, but for a probability of ``FalseCertificates/rho``.
+  package var falseCertificates: Int {
+    FalseCertificates.allowance(images: planned, alpha: alpha.multiplied(by: choices))
+  }
 
   /// The noise level in words.
   var name: String { label ?? "\(sigma)" }

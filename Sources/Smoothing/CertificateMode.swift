@@ -8,7 +8,8 @@ package enum CertificateMode: String, Sendable, Hashable, CaseIterable {
   case runnerUp = "runner-up"
   /// Ended as soon as every target is decided, at any time, by a bound that holds at all times.
   case sequential
-  /// Ended as soon as more draws can add no more than a declared share to the radius.
+  /// Ended as soon as the radius is within a declared share of what all draws would give if the rest hit at the upper
+  /// bound's rate.
   case epsilon
   /// A class without a radius, by the two-sided test on all n draws (Cohen et al. 2019, PREDICT).
   case predict

@@ -124,6 +124,12 @@ package struct ExactDecimal: Sendable, Hashable, CustomStringConvertible, Expres
   /// Whether this number is more than `value`, decided exactly.
   package func isAbove(_ value: Double) -> Bool { rrcm_compare_decimal(value, canonical) == -1 }
 
+  /// This number `factor` times, exactly. - Precondition: 1 ≤ factor ≤ 2⁵⁰.
+  package func multiplied(by factor: Int) -> ExactDecimal {
+    precondition((1...(1 << 50)).contains(factor))
+    return times(factor, power: 0)
+  }
+
   /// This number divided by `divisor`, to 30 significant digits, rounded toward zero: a share of a failure probability
   /// that is never more than its share.
   ///
