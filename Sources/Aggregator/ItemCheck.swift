@@ -92,6 +92,18 @@ package struct ItemCheck: Sendable {
     expect("p lower", "\(stored.pLower)", "\(anew.certificate.pLower)")
     expect("p upper", text(stored.pUpper), text(anew.certificate.upperBound?.value))
     expect("p value", text(stored.pValue), text(anew.pValue))
+    expect("runner-up votes", text(stored.runnerUpVotes), text(anew.runnerUpHits))
+    let units = UnitPlan(n0: rules.n0, n: rules.n, chunkSamples: rules.chunkSamples)
+    expect(
+      "stopping unit", text(stored.stoppedAtUnit),
+      text(mode.stopsEarly ? 1 + (anew.draws + units.chunkSamples - 1) / units.chunkSamples : nil))
+    let targets = rules.targets.compactMap { ExactDecimal($0) }.sorted { $0.value < $1.value }
+    expect(
+      "targets reached", text(stored.targetsReached.map { $0.map { ExactDecimal($0)?.description ?? $0 } }),
+      text(mode.hasTargets ? targets.filter { anew.certificate.reaches($0) }.map(\.description) : nil))
+    expect(
+      "the protocol's looks", "\(rules.looks)",
+      "\(mode.stopsEarly ? LookPlan.looks(chunks: units.unitCount - 1) : [])")
     expect("radius", text(stored.radius), text(anew.certificate.radius))
     expect("certified class", text(stored.predicted), text(anew.predicted))
     expect("correct", "\(stored.correct)", "\(anew.predicted == Int(item.label))")

@@ -47,6 +47,20 @@ import Testing
         "less than half of all samples were needed")
       let report = try await fleet.rrcm(["report", "stormy"])
       #expect(report.contains("holds at every look at once"))
+
+      // A column that only this mode fills is compared like all others.
+      func verify() async throws -> Program.Outcome {
+        try await Program.run(["verify", "run", "calm", "--share", "0"], environment: fleet.environment)
+      }
+      let clean = try await verify()
+      #expect(clean.status == 0, "\(clean)")
+      try await fleet.store.connection.script(
+        """
+        UPDATE rrcm.certificate SET targets_reached = array_append(targets_reached, 0.75)
+         WHERE item_id = (SELECT min(item_id) FROM rrcm.item WHERE run_id = \(calm))
+        """)
+      let touched = try await verify()
+      #expect(touched.status == 1 && touched.errors.contains("targets reached is"), "\(touched)")
     }
   }
 }
