@@ -165,7 +165,7 @@ extension Smoothing {
     n0 = reader.int("smoothing.n0", in: 1...1_000_000)
     n = reader.int("smoothing.n", in: 1...2_000_000_000)
     // Estimation is what certifies; more draws for choosing a class than for bounding it are a mistake.
-    if n0 > n {
+    if n0 > n && reader.value("smoothing.mode").shown != Mode.predict.rawValue {
       reader.problem("smoothing.n0", "must be at most smoothing.n (\(n)); lower it or raise n")
     }
     alpha = reader.double("smoothing.alpha")
@@ -180,7 +180,12 @@ extension Smoothing {
     mode = reader.choice("smoothing.mode", Mode.self) ?? .fixed
     (targets, epsilon, curtail, runnerUp) = Self.modeSettings(mode, reader)
     // PREDICT tests the estimation votes alone; the selection chunk, which every item has, is kept as small as it can be.
-    if mode == .predict { n0 = 1 }
+    if mode == .predict {
+      if n0 != 1 && n0 != reader.defaultInt("smoothing.n0") {
+        reader.problem("smoothing.n0", "mode predict tests the estimation draws alone; leave it out")
+      }
+      n0 = 1
+    }
     let stopsEarly = mode == .sequential || mode == .epsilon || curtail
     chunkSamples = reader.optionalInt("chunk_samples", in: 1...1_000_000) ?? (stopsEarly ? 250 : 1000)
     numerics = reader.texts("numerics")

@@ -14,6 +14,12 @@ final class SettingReader {
 
   func value(_ path: String) -> SettingValue { settings.value(at: path) }
 
+  /// What stands at `path` where a file says nothing; nil unless a whole number.
+  func defaultInt(_ path: String) -> Int? {
+    if case .int(let value) = defaults.value(at: path) { return Int(exactly: value) }
+    return nil
+  }
+
   /// Notes that the value at `path` is wrong; `sentence` goes on after "PATH is VALUE; ".
   func problem(_ path: String, _ sentence: String) {
     let value = value(path)

@@ -205,6 +205,7 @@ private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().d
       ("targets: [0.5]", "it belongs to mode sequential"), ("mode: epsilon", "smoothing.epsilon is missing"),
       ("epsilon: 0.1", "smoothing.epsilon is 0.1; it belongs to mode epsilon"),
       ("mode: epsilon, epsilon: 1.5", "must be above 0 and below 1"),
+      ("mode: predict, n0: 50", "smoothing.n0 is 50; mode predict tests the estimation draws alone"),
       ("mode: predict, curtail: true", "smoothing.curtail is true; it belongs to mode fixed"),
       ("curtail: true, runner_up: true, targets: [1]", "cannot go with smoothing.curtail"),
       ("mode: sequential, targets: [-1]", "must be radii from 0"), ("mode: best", "must be one of fixed, sequential"),
