@@ -17,7 +17,6 @@ from collections import defaultdict
 from functools import lru_cache
 
 from mpmath import acos, erfinv, exp, log, loggamma, mp, mpf, pi, sqrt
-from scipy.special import betainc
 from scipy.stats import beta
 
 mp.dps = 50
@@ -54,15 +53,6 @@ def added(chunks):
     return total
 
 
-def looks(chunks):
-    """Prefixes of the estimation chunks at which early-stopping modes may decide: each a tenth longer, at least one."""
-    length = 1
-    while length < chunks:
-        yield length
-        length = min(length + max(1, length // 10), chunks)
-    yield chunks
-
-
 def tail(n, k, p):
     """P(Bin(n, p) >= k), summed term by term."""
     if k <= 0:
@@ -81,10 +71,21 @@ def tail(n, k, p):
 
 def mixture(k, n, p):
     """ln of the one-sided mixture martingale, prior Beta(1/2, 1/2) restricted to q > p, at p after k hits of n."""
-    a, b = k + mpf(1) / 2, n - k + mpf(1) / 2
+    a, b, q = k + mpf(1) / 2, n - k + mpf(1) / 2, 1 - p
     log_beta = loggamma(a) + loggamma(b) - loggamma(n + 1)
-    above = 1 - mpf(float(betainc(float(a), float(b), float(p))))
-    return log_beta - log(pi) - k * log(p) - (n - k) * log(1 - p) + log(above) - log(2 / pi * acos(sqrt(p)))
+    # 1 - I_p(a, b) = I_q(b, a) = q^b p^a / (b B(a, b)) * sum of (a+b)_i / (b+1)_i q^i, all terms positive.
+    term, total, i = mpf(1), mpf(1), 0
+    while term > total * mpf(10) ** -48 or q * (n + 1 + i) >= b + 1 + i:
+        term *= q * (n + 1 + i) / (b + 1 + i)
+        total += term
+        i += 1
+    log_above = b * log(q) + a * log(p) - log(b) - log_beta + log(total)
+    return log_beta - log(pi) - k * log(p) - (n - k) * log(q) + log_above - log(2 / pi * acos(sqrt(p)))
+
+
+def excludes(k, n, p, limit):
+    """Whether the martingale after k hits of n reaches its limit at p; where k <= n p it is at most 1."""
+    return k > n * p and mixture(k, n, p) >= limit
 
 
 def scipys_bound(k, n, alpha):
@@ -111,13 +112,13 @@ def faults_of_stopped(prefixes, planned, alpha, slack, stored):
     k, n = prefixes[-1]
     ended = n == planned
     # The bound is the largest p that any look still excludes: there the martingale of some look is at its limit.
-    proven = any(k > 0 and mixture(k, n, p) >= limit - mpf(10) ** -9 for k, n in prefixes)
+    proven = any(excludes(k, n, p, limit - mpf(10) ** -30) for k, n in prefixes)
     if ended:
         proven = proven or tail(n, k, p) <= 3 * alpha / 4 * (1 + mpf(10) ** -30)
     if not proven:
         return f"p_lower {stored} is above every bound that {len(prefixes)} looks prove"
     higher = p * (1 + mpf(10) ** -9) if p < mpf(1) / 2 else 1 - (1 - p) * (1 - mpf(10) ** -9)
-    more = any(k > 0 and mixture(k, n, higher) >= limit for k, n in prefixes)
+    more = any(excludes(k, n, higher, limit) for k, n in prefixes)
     if more or ended and tail(n, k, higher) <= 3 * alpha / 4:
         return f"p_lower {stored} is below what the looks prove"
     return None
@@ -132,7 +133,7 @@ def faults_of(certificate, level, votes, label, protocol):
         found.append(f"{sum(selection.values())} selection draws where {protocol['n0']} were planned")
     top = min(c for c in selection if selection[c] == max(selection.values()))
     prefixes, chunks = [], -(-protocol["n"] // protocol["chunk_samples"])
-    for length in looks(chunks) if mode in STOPPING else [chunks]:
+    for length in protocol["looks"] if mode in STOPPING else [chunks]:
         if any(chunk not in votes["estimation"] for chunk in range(length)):
             break
         counts = added(votes["estimation"][chunk] for chunk in range(length))
@@ -178,7 +179,7 @@ def main(votes_path, certificates_path):
     with open(certificates_path) as file:
         run = json.load(file)
     if protocol["mode"] not in ("fixed", *STOPPING):
-        sys.exit(f"mode {protocol['mode']} is not known to this script")
+        sys.exit(f"mode {protocol['mode']} is not known to this script: it checks fixed, {', '.join(STOPPING)}")
     levels = {str(level["sigma"]): level for level in protocol["levels"]}
     checked, largest = 0, 0.0
     for stored in run["levels"]:

@@ -11,7 +11,8 @@ extension Export {
         rrcm export votes quickstart-certify > votes.jsonl
         rrcm export votes quickstart-certify --output csv > votes.csv
 
-        docs/formats.md describes both forms; scripts/recheck.py votes.jsonl certificates.json checks every certificate.
+        docs/formats.md describes both forms; scripts/recheck.py votes.jsonl certificates.json checks every
+        certificate, in every mode but runner-up and predict.
         Next: rrcm export certificates NAME --output json
         """)
 
@@ -33,7 +34,8 @@ extension Export {
             images: (record.imageIndices ?? []).map(Int.init),
             levels: rules.levels.map {
               VoteExport.Level(sigma: $0.sigma, m: $0.gridM, slack: $0.slack, tableDigest: $0.tableDigest)
-            }),
+            },
+            targets: rules.targets, epsilon: rules.epsilon, looks: rules.looks),
           output))
       try await voted.forEachItem(in: store) { item, _, chunks in
         Console.out(

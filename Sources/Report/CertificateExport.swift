@@ -4,8 +4,9 @@ package import Smoothing
 package enum CertificateExport {
   /// Which columns a log has.
   package enum Columns: String, Sendable, CaseIterable {
-    /// The six of ``cohen``, then `n_a`, `n` and `sigma`, the counts that give the full radius back, and `radius_full`:
-    /// up to 17 digits, rounded toward zero. All sigmas in one table.
+    /// The six of ``cohen``, then `n_a`, `n` and `sigma`, `radius_full` with up to 17 digits, rounded toward zero, and
+    /// `mode` and `planned_n`: in mode `fixed` the counts give the full radius back, in others docs/formats.md says what
+    /// does. All sigmas in one table.
     case ours
     /// `idx label predict radius correct time`, as locuslab/smoothing and its descendants print.
     case cohen
@@ -30,7 +31,7 @@ package enum CertificateExport {
   ) -> String {
     let header =
       switch columns {
-      case .ours: "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full\n"
+      case .ours: "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full\tmode\tplanned_n\n"
       case .cohen: "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
       case .rrcm: ""
       }
@@ -46,7 +47,7 @@ package enum CertificateExport {
         if columns == .ours {
           fields += [
             item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(item.sigma ?? level.sigma)",
-            NumberText.down17(item.radius ?? 0),
+            NumberText.down17(item.radius ?? 0), mode(of: report), "\(level.draws)",
           ]
         }
         text += fields.joined(separator: "\t") + "\n"
@@ -57,7 +58,7 @@ package enum CertificateExport {
 
   /// Every certificate with up to 17 digits, rounded toward zero, and what it was computed from.
   package static func csv(_ report: RunReport) -> String {
-    var text = "sigma,idx,label,predict,radius,correct,abstain,p_lower,n_a,n,alpha,time_seconds\n"
+    var text = "sigma,idx,label,predict,radius,correct,abstain,p_lower,n_a,n,alpha,time_seconds,mode,planned_n\n"
     for level in report.levels {
       for item in level.items {
         let fields = [
@@ -65,12 +66,16 @@ package enum CertificateExport {
           NumberText.down17(item.radius ?? 0), item.isCorrect ? "1" : "0", item.radius == nil ? "1" : "0",
           item.pLower.map(NumberText.down17) ?? "", item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.alpha)",
           item.seconds.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
+          mode(of: report), "\(level.draws)",
         ]
         text += fields.joined(separator: ",") + "\n"
       }
     }
     return text
   }
+
+  /// How its votes became certificates; empty when imported, since logs do not say.
+  private static func mode(of report: RunReport) -> String { report.fleet?.settings.mode.rawValue ?? "" }
 
   /// The run's facts and every certificate; numbers read back to the same doubles.
   package static func json(_ report: RunReport) -> String {
@@ -81,7 +86,10 @@ package enum CertificateExport {
         ("m", level.m.map { "\($0)" } ?? "null"), ("slack", JSONText.number(level.slack)),
         ("table_sha256", level.tableDigest.map(JSONText.string) ?? "null"), ("planned", "\(level.planned)"),
         ("finished", "\(level.items.count)"),
-        ("certificates", JSONText.array(level.items.map(certificate), indent: "    ")),
+        (
+          "certificates",
+          JSONText.array(level.items.map { certificate($0, of: level, mode(of: report)) }, indent: "    ")
+        ),
       ])
     }
     var members = [
@@ -113,16 +121,19 @@ package enum CertificateExport {
       ("alpha", "\(settings.alpha)"), ("mode", JSONText.string(settings.mode.rawValue)),
       ("sampler", JSONText.string(settings.sampler.rawValue)), ("seed", "\(settings.seed)"),
       ("numerics", "[" + settings.numerics.map(JSONText.string).joined(separator: ", ") + "]"),
+      ("targets", "[" + settings.targets.map(\.description).joined(separator: ", ") + "]"),
+      ("epsilon", settings.epsilon.map(JSONText.number) ?? "null"),
     ]
   }
 
-  private static func certificate(_ item: RunReport.Item) -> String {
+  private static func certificate(_ item: RunReport.Item, of level: RunReport.Level, _ mode: String) -> String {
     JSONText.object([
       ("idx", "\(item.imageIndex)"), ("label", "\(item.label)"), ("predict", item.predicted.map { "\($0)" } ?? "null"),
       ("top_class", item.topClass.map { "\($0)" } ?? "null"), ("radius", JSONText.number(item.radius ?? 0)),
       ("correct", "\(item.isCorrect)"), ("abstain", "\(item.radius == nil)"),
       ("p_lower", item.pLower.map(JSONText.number) ?? "null"), ("n_a", item.hits.map { "\($0)" } ?? "null"),
       ("n", "\(item.draws)"), ("time_seconds", item.seconds.map(JSONText.number) ?? "null"),
+      ("mode", mode.isEmpty ? "null" : JSONText.string(mode)), ("planned_n", "\(level.draws)"),
     ])
   }
 

@@ -2,7 +2,8 @@ package import Smoothing
 
 /// A run's stored votes as files other programs read: the protocol first, then a row per chunk.
 ///
-/// Enough to compute every certificate anew by other means; `scripts/recheck.py` does. docs/formats.md describes both forms.
+/// Enough to compute every certificate anew by other means; `scripts/recheck.py` does, but for
+/// runner-up and predict. docs/formats.md describes both forms.
 package enum VoteExport {
   package enum Format: String, Sendable, CaseIterable { case csv, jsonl }
 
@@ -21,10 +22,17 @@ package enum VoteExport {
     package var dataset: String
     package var images: [Int]
     package var levels: [Level]
+    /// Radii to decide, decimals ascending; empty unless the mode has targets.
+    package var targets: [String]
+    /// Share of the radius that mode `epsilon` gives up.
+    package var epsilon: Double?
+    /// Prefixes in chunks at which items may be decided; empty unless the mode stops early.
+    package var looks: [Int]
 
     package init(
       run: String, runID: Int64, mode: String, n0: Int, n: Int, alpha: ExactDecimal, sampler: String, chunkSamples: Int,
-      seed: Int64, checkpoint: String, dataset: String, images: [Int], levels: [Level]
+      seed: Int64, checkpoint: String, dataset: String, images: [Int], levels: [Level], targets: [String],
+      epsilon: Double?, looks: [Int]
     ) {
       self.run = run
       self.runID = runID
@@ -39,6 +47,9 @@ package enum VoteExport {
       self.dataset = dataset
       self.images = images
       self.levels = levels
+      self.targets = targets
+      self.epsilon = epsilon
+      self.looks = looks
     }
   }
 
@@ -103,6 +114,9 @@ package enum VoteExport {
       ("checkpoint_sha256", JSONText.string(header.checkpoint)), ("dataset_sha256", JSONText.string(header.dataset)),
       ("images", "[" + header.images.map { "\($0)" }.joined(separator: ", ") + "]"),
       ("levels", "[" + levels.joined(separator: ", ") + "]"),
+      ("targets", "[" + header.targets.map(JSONText.string).joined(separator: ", ") + "]"),
+      ("epsilon", header.epsilon.map(JSONText.number) ?? "null"),
+      ("looks", "[" + header.looks.map { "\($0)" }.joined(separator: ", ") + "]"),
     ])
     return format == .jsonl
       ? json + "\n" : "# " + json + "\nsigma,idx,label,phase,chunk,samples,classes,votes,worker,numerics_id\n"
