@@ -32,12 +32,12 @@ int rrcm_compare_decimal(double value, const char *decimal) {
   return result;
 }
 
-void rrcm_decimal_digits(double x, int count, int toward_zero, char *digits, int64_t *exponent) {
+void rrcm_decimal_digits(double x, int count, int direction, char *digits, int64_t *exponent) {
   mpfr_t exact;
   mpfr_init2(exact, 53);
   mpfr_set_d(exact, x, MPFR_RNDN);
   mpfr_exp_t power;
-  mpfr_get_str(digits, &power, 10, (size_t)count, exact, toward_zero ? MPFR_RNDZ : MPFR_RNDN);
+  mpfr_get_str(digits, &power, 10, (size_t)count, exact, direction < 0 ? MPFR_RNDZ : direction > 0 ? MPFR_RNDA : MPFR_RNDN);
   *exponent = power;
   mpfr_clear(exact);
 }

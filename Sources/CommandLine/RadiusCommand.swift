@@ -61,17 +61,17 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
     switch output.output {
     case .table:
       Console.out("p_lower  \(NumberText.down17(certificate.pLower))\n")
-      if let upper = certificate.upperBound { Console.out("p_upper  \(upper.value)\n") }
+      if let upper = certificate.upperBound { Console.out("p_upper  \(NumberText.up17(upper.value))\n") }
       let why = question.mode == .runnerUp ? "the runner-up is not clearly behind" : "the bound is not above one half"
       Console.out(certificate.radius.map { "radius   \(NumberText.down17($0))\n" } ?? "abstain  \(why)\n")
     default:
       var table = OutputTable(Self.layouts[0])
       table.add([
         .int(Int64(question.hits)), .int(Int64(question.draws)), .double(sigma.value),
-        .double(question.alpha.value), .double(certificate.pLower), .double(certificate.radius),
+        .double(question.alpha.value), .atLeast(certificate.pLower), certificate.radius.map { .atLeast($0) } ?? .none,
         .bool(certificate.abstains), .text(question.mode.rawValue),
         .int(question.mode == .runnerUp ? Int64(question.runnerUpHits) : nil),
-        .double(certificate.upperBound?.value),
+        certificate.upperBound.map { .atMost($0.value) } ?? .none,
       ])
       table.print(output)
     }

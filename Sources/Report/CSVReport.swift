@@ -24,21 +24,23 @@ package enum CSVReport {
       ]
       let tail = [
         "\(accuracy.abstentions)", "\(accuracy.mistakes)", NumberText.down17(average.low),
-        NumberText.down17(average.high),
+        NumberText.up17(average.high),
         level.secondsPerImage.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
       ]
-      let allowance = FalseCertificates.allowance(images: accuracy.planned, alpha: level.alpha)
+      let allowance = level.falseCertificates
       for (radius, cell) in zip(runs.radii, row.cells) {
         let interval = SamplingInterval.bounds(cell.share)
         let body = [
           LevelSummary.head(radius), "\(accuracy.planned)", "\(accuracy.finished)", "\(level.held)",
           "\(cell.share.low)", share(cell.share.low, of: cell.share), share(cell.share.high, of: cell.share),
           NumberText.fixed(interval.low, places: 6, towardZero: true),
-          NumberText.fixed(interval.high, places: 6, towardZero: false),
+          NumberText.fixedUp(interval.high, places: 6),
         ]
         text +=
           (head + body + tail + [
-            "\(allowance)", share(FalseCertificates.certainly(cell.share.low, allowance: allowance), of: cell.share),
+            "\(allowance)",
+            NumberText.shareDown(
+              FalseCertificates.certainly(cell.share.low, allowance: allowance), of: cell.share.total),
           ]).joined(separator: ",") + "\n"
       }
     }
@@ -97,7 +99,7 @@ package enum JSONReport {
         ),
         (
           "interval",
-          "[\(NumberText.fixed(interval.low, places: 6, towardZero: true)), \(NumberText.fixed(interval.high, places: 6, towardZero: false))]"
+          "[\(NumberText.fixed(interval.low, places: 6, towardZero: true)), \(NumberText.fixedUp(interval.high, places: 6))]"
         ),
       ])
     }
@@ -114,7 +116,7 @@ package enum JSONReport {
       ("correct", "\(accuracy.correctRadii.count)"), ("wrong", "\(accuracy.mistakes)"),
       ("abstained", "\(accuracy.abstentions)"),
       ("acr", "[\(JSONText.number(average.low)), \(JSONText.number(average.high))]"),
-      ("false_certificates", "\(FalseCertificates.allowance(images: accuracy.planned, alpha: level.alpha))"),
+      ("false_certificates", "\(level.falseCertificates)"),
       ("seconds_per_image", level.secondsPerImage.map(JSONText.number) ?? "null"),
       ("accuracy", JSONText.array(points, indent: "      ")),
       ("histogram", JSONText.array(bins, indent: "      ")),

@@ -30,7 +30,7 @@ package enum NumberText {
   package static func threeDigits(_ value: Double) -> String {
     precondition(value >= 0 && value.isFinite)
     guard value > 0 else { return "0.0" }
-    let (digits, exponent) = decimal(value, count: 3, towardZero: false)
+    let (digits, exponent) = decimal(value, count: 3, .nearest)
     let significant = trimmed(digits)
     if exponent <= -4 || exponent > 2 {
       let power = exponent - 1
@@ -45,24 +45,54 @@ package enum NumberText {
   package static func fixed(_ value: Double, places: Int, towardZero: Bool) -> String {
     guard value > 0 else { return plain("0", exponent: 1, minimumPlaces: places) }
     // Digits of value up to the last place wanted: some before the point and `places` after it.
-    let (_, exponent) = decimal(value, count: 1, towardZero: true)
+    let (_, exponent) = decimal(value, count: 1, .down)
     let count = exponent + places
     guard count >= 1 else {
       // Below the first place shown: 0, or 1 in that place when more than half of it is there (ties to even).
-      let leading = trimmed(decimal(value, count: 40, towardZero: true).digits)
+      let leading = trimmed(decimal(value, count: 40, .down).digits)
       let roundsUp = count == 0 && !towardZero && leading > "5"
       return plain(roundsUp ? "1" : "0", exponent: 1 - places, minimumPlaces: places)
     }
     precondition(count <= 40)
-    let rounded = decimal(value, count: count, towardZero: towardZero)
+    let rounded = decimal(value, count: count, towardZero ? .down : .nearest)
     return plain(trimmed(rounded.digits), exponent: rounded.exponent, minimumPlaces: places)
   }
 
   /// Up to 17 significant digits, toward zero: never above the double. For CSV and TSV.
-  package static func down17(_ value: Double) -> String {
+  package static func down17(_ value: Double) -> String { digits17(value, .down) }
+
+  /// Up to 17 significant digits, away from zero: never below the double, which is not negative.
+  package static func up17(_ value: Double) -> String {
+    precondition(value >= 0)
+    return digits17(value, .up)
+  }
+
+  /// `places` decimals, rounded up: never below the double, which is not negative.
+  package static func fixedUp(_ value: Double, places: Int) -> String {
+    precondition(value >= 0 && value.isFinite)
+    guard value > 0 else { return plain("0", exponent: 1, minimumPlaces: places) }
+    let count = decimal(value, count: 1, .down).exponent + places
+    guard count >= 1 else { return plain("1", exponent: 1 - places, minimumPlaces: places) }
+    precondition(count <= 40)
+    let rounded = decimal(value, count: count, .up)
+    return plain(trimmed(rounded.digits), exponent: rounded.exponent, minimumPlaces: places)
+  }
+
+  /// `count` of `total` as a fraction with six decimals, rounded down, by integers alone.
+  package static func shareDown(_ count: Int, of total: Int) -> String {
+    precondition(count >= 0 && count <= total)
+    let millionths = total == 0 ? 0 : count * 1_000_000 / total
+    let fraction = String(millionths % 1_000_000)
+    return "\(millionths / 1_000_000)." + String(repeating: "0", count: 6 - fraction.count) + fraction
+  }
+
+  /// Which way digits are cut, as `rrcm_decimal_digits` names it.
+  private enum Direction: Int32 { case down = -1, nearest, up }
+
+  private static func digits17(_ value: Double, _ direction: Direction) -> String {
     precondition(value.isFinite)
     guard value != 0 else { return "0" }
-    let (digits, exponent) = decimal(abs(value), count: 17, towardZero: true)
+    let (digits, exponent) = decimal(abs(value), count: 17, direction)
     let significant = trimmed(digits)
     let sign = value < 0 ? "-" : ""
     if exponent < -5 || exponent > 17 {
@@ -73,11 +103,11 @@ package enum NumberText {
   }
 
   /// x = 0.digits · 10^exponent.
-  private static func decimal(_ x: Double, count: Int, towardZero: Bool) -> (digits: String, exponent: Int) {
+  private static func decimal(_ x: Double, count: Int, _ direction: Direction) -> (digits: String, exponent: Int) {
     var exponent: Int64 = 0
     let digits = String(unsafeUninitializedCapacity: count + 2) { buffer in
       buffer.withMemoryRebound(to: CChar.self) {
-        rrcm_decimal_digits(x, Int32(count), towardZero ? 1 : 0, $0.baseAddress, &exponent)
+        rrcm_decimal_digits(x, Int32(count), direction.rawValue, $0.baseAddress, &exponent)
       }
       return count
     }

@@ -18,10 +18,9 @@ enum Rounding {
     return (a - (sum - other)) + (b - other)
   }
 
-  /// The largest positive double at which a falling predicate still holds, found from a guess.
+  /// The largest positive double at which a falling predicate still holds, found from a guess; 0 when it holds at none.
   ///
-  /// `holds` is true up to some point of (0, 1) or (0, ∞) and false above it, and true at the smallest doubles. The
-  /// result does not depend on the guess; a guess within a unit of the last place costs two calls.
+  /// `holds` is true up to some point of (0, 1) or (0, ∞) and false above it. The result does not depend on the guess; a guess within a unit of the last place costs two calls.
   static func lastPoint(near guess: Double, holds: (Double) -> Bool) -> Double {
     var below = guess.bitPattern
     var above = below
@@ -44,6 +43,7 @@ enum Rounding {
       let middle = below + (above - below) / 2
       if holds(Double(bitPattern: middle)) { below = middle } else { above = middle }
     }
-    return Double(bitPattern: below)
+    // The search down ends at the smallest double without having asked there.
+    return below == 1 && !holds(Double(bitPattern: 1)) ? 0 : Double(bitPattern: below)
   }
 }

@@ -10,10 +10,10 @@ struct ExportTests {
   func tsv() {
     let lines = CertificateExport.tsv(Sample.finished).split(separator: "\n")
     #expect(lines.count == 301)
-    #expect(lines[0] == "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full")
+    #expect(lines[0] == "idx\tlabel\tpredict\tradius\tcorrect\ttime\tn_a\tn\tsigma\tradius_full\tmode\tplanned_n")
     #expect(lines[1].hasPrefix("0\t0\t0\t0.735\t1\t0:00:13.736080\t9995\t10000\t0.25\t0.7348"))
     #expect(lines[8].hasPrefix("35\t7\t8\t0.253\t0\t0:00:13.806080\t8553\t10000\t0.25\t0.25"))
-    #expect(lines[106] == "25\t5\t-1\t0.0\t0\t0:00:13.786080\t4567\t10000\t0.5\t0")
+    #expect(lines[106] == "25\t5\t-1\t0.0\t0\t0:00:13.786080\t4567\t10000\t0.5\t0\tfixed\t10000")
   }
 
   @Test("CSV radii are never above the certified ones and the counts give them back")
@@ -21,7 +21,7 @@ struct ExportTests {
     let lines = CertificateExport.csv(Sample.finished).split(separator: "\n").map {
       $0.split(separator: ",", omittingEmptySubsequences: false)
     }
-    #expect(lines.count == 301 && lines[0].count == 12 && lines.allSatisfy { $0.count == 12 })
+    #expect(lines.count == 301 && lines[0].count == 14 && lines.allSatisfy { $0.count == 14 })
     let items = Sample.finished.levels.flatMap(\.items)
     for (line, item) in zip(lines.dropFirst(), items) {
       let radius = try #require(ExactDecimal(line[4]))
@@ -151,8 +151,8 @@ struct ExportTests {
     let gaussian = Sample.report(levels: Sample.finished.levels, sampler: .gaussian, otherRuns: 2)
     let text = Guarantee(gaussian).paragraphs.joined(separator: "\n")
     #expect(text.contains("Sound in real arithmetic only") && !text.contains("covers floating-point"))
-    #expect(text.contains("2 other runs certified the same checkpoint"))
-    #expect(grid.contains("No other run certified the same checkpoint"))
+    #expect(text.contains("2 other runs still on record certified the same checkpoint"))
+    #expect(grid.contains("No other run still on record certified the same checkpoint"))
     // Every kind of report prints it.
     for paragraph in Guarantee(gaussian).paragraphs {
       #expect(HTMLReport(gaussian).text.contains(Escape.html(paragraph)))
@@ -160,6 +160,26 @@ struct ExportTests {
     }
     let terminal = TerminalReport(gaussian, usesColor: false).text.split(separator: "\n").joined(separator: " ")
     for paragraph in Guarantee(gaussian).paragraphs { #expect(terminal.contains(paragraph)) }
+  }
+
+  @Test("a certificate chosen among three levels is false with probability up to three times its alpha")
+  func choices() {
+    let levels = [ExactDecimal(floatLiteral: 0.25), 0.5, 1].map {
+      RunReport.Level(
+        sigma: $0, draws: 10_000, alpha: ExactDecimal(floatLiteral: 0.001).divided(by: 3), planned: 10_000, items: [])
+    }
+    #expect(levels[0].falseCertificates == 10)
+    #expect(RunReport.Level(bestOf: levels).falseCertificates == 21)
+    let text = Guarantee(Sample.report(levels: levels)).paragraphs.joined()
+    #expect(text.contains("All at once, for each noise level separately: with probability at least 0.999"))
+  }
+
+  @Test("seventeen digits and six places go the way they are asked to")
+  func directions() {
+    #expect(NumberText.up17(0.25) == "0.25" && NumberText.up17(0) == "0" && NumberText.up17(1) == "1")
+    #expect(NumberText.down17(0.1) == "0.1" && NumberText.up17(0.1) == "0.10000000000000001")
+    #expect(NumberText.fixedUp(0.9999991, places: 6) == "1.000000" && NumberText.fixedUp(1e-9, places: 6) == "0.000001")
+    #expect(NumberText.shareDown(2, of: 3) == "0.666666" && NumberText.shareDown(3, of: 10) == "0.300000")
   }
 
   @Test("confidences, slacks and large numbers are written as people write them")

@@ -59,8 +59,9 @@ double rrcm_scale_down(const char *factor, double value);
 /// How a finite double compares with an exact decimal: -1, 0 or 1; -2 if the text is no decimal.
 int rrcm_compare_decimal(double value, const char *decimal);
 
-/// `count` significant decimal digits of x > 0, toward zero or to nearest (ties to even), with x = 0.d1d2... · 10^exponent.
+/// `count` significant decimal digits of x > 0, with
+/// direction -1 toward zero, 0 to nearest (ties to even), 1 away from zero; x = 0.d1d2... · 10^exponent.
 /// `digits` has room for count + 2 bytes. count is 1 ... 40.
-void rrcm_decimal_digits(double x, int count, int toward_zero, char *digits, int64_t *exponent);
+void rrcm_decimal_digits(double x, int count, int direction, char *digits, int64_t *exponent);
 
 #endif

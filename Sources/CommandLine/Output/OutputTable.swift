@@ -38,6 +38,10 @@ struct OutputTable {
     case double(Double)
     /// A proven bound, radius or probability, not negative: people see it shortened, never above what is proven.
     case bound(Double)
+    /// The same for programs too: digits cut toward zero.
+    case atLeast(Double)
+    /// An upper bound, not negative: digits rounded up, never below what is proven.
+    case atMost(Double)
     case bool(Bool)
     /// A hash; people see its first twelve digits.
     case digest(String)
@@ -49,6 +53,7 @@ struct OutputTable {
       case .text(let value), .digest(let value): try container.encode(value)
       case .int(let value): try container.encode(value)
       case .double(let value) where value.isFinite, .bound(let value) where value.isFinite: try container.encode(value)
+      case .atLeast(let value), .atMost(let value): try container.encode(value)
       case .bool(let value): try container.encode(value)
       case .double, .bound, .none: try container.encodeNil()
       }
@@ -63,6 +68,8 @@ struct OutputTable {
       // Three decimals; three digits where those would say too little.
       case .double(let value): String(format: value != 0 && abs(value) < 0.01 ? "%.3g" : "%.3f", value)
       case .bound(let value): value.isFinite && value >= 0 ? NumberText.radius(value) : "\(value)"
+      case .atLeast(let value): NumberText.radius(value)
+      case .atMost(let value): NumberText.fixedUp(value, places: 3)
       case .bool(let value): value ? "yes" : "no"
       case .digest(let value): String(value.prefix(12))
       case .none: "–"
@@ -75,6 +82,8 @@ struct OutputTable {
       case .text(let value), .digest(let value): value
       case .int(let value): String(value)
       case .double(let value), .bound(let value): value.isFinite ? "\(value)" : ""
+      case .atLeast(let value): NumberText.down17(value)
+      case .atMost(let value): NumberText.up17(value)
       case .bool(let value): value ? "true" : "false"
       case .none: ""
       }
@@ -82,7 +91,7 @@ struct OutputTable {
 
     var isNumber: Bool {
       switch self {
-      case .int, .double, .bound: true
+      case .int, .double, .bound, .atLeast, .atMost: true
       default: false
       }
     }
