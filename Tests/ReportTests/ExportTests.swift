@@ -164,7 +164,7 @@ struct ExportTests {
 
   @Test("a certificate chosen among three levels is false with probability up to three times its alpha")
   func choices() {
-    let levels = [ExactDecimal(floatLiteral: 0.25), 0.5, 1].map {
+    let levels = [ExactDecimal(floatLiteral: 0.25), 0.5, 1.0].map {
       RunReport.Level(
         sigma: $0, draws: 10_000, alpha: ExactDecimal(floatLiteral: 0.001).divided(by: 3), planned: 10_000, items: [])
     }
