@@ -5,7 +5,7 @@
 BUILD_PACKAGES="pkg-config libpq-dev libturbojpeg0-dev libpng-dev zlib1g-dev libmpfr-dev libssl-dev libcurl4-openssl-dev"
 RUN_PACKAGES="postgresql"
 # Tests that need one of these say "skipped: …" where it is absent.
-TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd prometheus openssl"
+TEST_PACKAGES="postgresql-pgtap pgbouncer slurm-wlm systemd prometheus openssl python3-scipy python3-mpmath"
 
 # Installs what is missing: as root, or through sudo where that asks for nothing. Otherwise prints the line and stops.
 require_packages() {

@@ -124,6 +124,53 @@ def faults_of_stopped(prefixes, planned, alpha, slack, stored):
     return None
 
 
+def rounding(sigma, z):
+    """How far a radius may be from that of its bound as printed, one double, whose complement carries more digits near 1."""
+    return sigma * mpf(10) ** -15 / exp(-(z**2) / 2)
+
+
+def faults_of_runner_up(k, others, n, certificate, alpha, sigma, slack):
+    """What is wrong with the bounds at alpha/2 on the top class's k and the largest other count, and with their radius."""
+    second = max(others, default=0)
+    if certificate["runner_up_votes"] != second:
+        return f"runner_up_votes {certificate['runner_up_votes']}, counted {second}"
+    fault = faults_of_bound(k, n, alpha / 2, slack, certificate["p_lower"])
+    # The same bound seen from the other side: the complement's lower bound for the draws that are not the runner-up's.
+    upper = certificate["p_upper"]
+    misses = n - second
+    truth = 1 - scipys_bound(misses, n, alpha / 2)
+    below = 1 - (mpf(upper) - mpf(slack))
+    if upper < 1 and tail(n, misses, below) > alpha / 2 * (1 + mpf(10) ** -30):
+        fault = fault or f"p_upper {upper} is below the bound that {second} of {n} prove at alpha {mp.nstr(alpha / 2, 6)}"
+    if abs(upper - slack - truth) > 1e-9:
+        fault = fault or f"p_upper {upper} where scipy has {truth} for {second} of {n}"
+    if fault:
+        return fault
+    lower = certificate["p_lower"]
+    if certificate["abstain"] != (lower <= upper):
+        return f"abstain {certificate['abstain']} with p_lower {lower} and p_upper {upper}"
+    if lower > upper:
+        quantiles = [sqrt(2) * erfinv(2 * mpf(p) - 1) for p in (lower, upper)]
+        radius = sigma / 2 * (quantiles[0] - quantiles[1])
+        if abs(certificate["radius"] - radius) > sum(rounding(sigma, z) for z in quantiles):
+            return f"radius {certificate['radius']} where the bounds give {mp.nstr(radius, 17)}"
+    return None
+
+
+def faults_of_prediction(counts, n, certificate, alpha, slack):
+    """What is wrong with PREDICT's class, counts and p-value: twice the tail of the leader among the leading two."""
+    leaders = sorted(counts, key=lambda name: (-counts[name], name))[:2]
+    first, second = counts[leaders[0]], counts[leaders[1]] if len(leaders) > 1 else 0
+    if (certificate["top_class"], certificate["n_a"], certificate["runner_up_votes"]) != (leaders[0], first, second):
+        return f"class {certificate['top_class']}: {certificate['n_a']} to {certificate['runner_up_votes']}, counted {leaders[0]}: {first} to {second}"
+    p = min(2 * tail(first + second, first, mpf(1) / 2), mpf(1)) if first > second else mpf(1)
+    if abs(certificate["p_value"] - p) > p * mpf(10) ** -12 or certificate["p_value"] < p * (1 - mpf(10) ** -30):
+        return f"p_value {certificate['p_value']} where {first} to {second} give {mp.nstr(p, 17)}"
+    if certificate["abstain"] != (p + n * mpf(slack) > alpha):
+        return f"abstain {certificate['abstain']} at p-value {mp.nstr(p, 17)}"
+    return None
+
+
 def faults_of(certificate, level, votes, label, protocol):
     """Everything wrong with one certificate."""
     found, mode = [], protocol["mode"]
@@ -145,8 +192,19 @@ def faults_of(certificate, level, votes, label, protocol):
     k, n = prefixes[-1]
     if mode not in STOPPING and n != protocol["n"]:
         found.append(f"{n} draws where {protocol['n']} were planned")
+    certifies = not certificate["abstain"]
+    if certificate["correct"] != (certifies and certificate["top_class"] == label) or certificate["label"] != label:
+        found.append(f"label {certificate['label']}, correct {certificate['correct']}")
+    if certificate["predict"] != (certificate["top_class"] if certifies else None):
+        found.append(f"predict {certificate['predict']} of top class {certificate['top_class']}")
+    if mode == "predict":
+        return found + [fault for fault in [faults_of_prediction(counts, n, certificate, alpha, slack)] if fault]
     if (certificate["top_class"], certificate["n_a"]) != (top, k):
         found.append(f"class {certificate['top_class']} with {certificate['n_a']} votes, counted {top} with {k}")
+    if mode == "runner-up":
+        others = [count for name, count in counts.items() if name != top]
+        fault = faults_of_runner_up(k, others, n, certificate, alpha, sigma, slack)
+        return found + [fault for fault in [fault] if fault]
     stored, radius = certificate["p_lower"], certificate["radius"]
     if mode in ("sequential", "epsilon"):
         fault = faults_of_stopped(prefixes, protocol["n"], alpha, slack, stored)
@@ -156,21 +214,16 @@ def faults_of(certificate, level, votes, label, protocol):
     if fault:
         found.append(fault)
     true_radius = sigma * sqrt(2) * erfinv(2 * mpf(stored) - 1) if stored > 0.5 else mpf(0)
-    # The bound is stored to one double; near 1 its complement carries more digits than p_lower shows.
-    error = sigma * mpf(10) ** -15 / exp(-((true_radius / sigma) ** 2) / 2)
+    error = rounding(sigma, true_radius / sigma)
     if mode == "curtailed" and n < protocol["n"]:
         # Stopped early it states the largest target reached, which the bound supports.
-        if not certificate["abstain"] and (radius > true_radius + error or not any(float(t) == radius for t in protocol["targets"])):
+        if certifies and (radius > true_radius + error or not any(float(t) == radius for t in protocol["targets"])):
             found.append(f"radius {radius} is no target that {k} hits reach")
-        certifies = not certificate["abstain"]
     else:
-        certifies = stored > 0.5
+        if certifies != (stored > 0.5):
+            found.append(f"p_lower {stored} with abstain {certificate['abstain']}")
         if abs(radius - true_radius) > error:
             found.append(f"radius {radius} where the bound gives {mp.nstr(true_radius, 17)}")
-    if certificate["abstain"] == certifies or certificate["predict"] != (top if certifies else None):
-        found.append(f"p_lower {stored} with predict {certificate['predict']}")
-    if certificate["label"] != label or certificate["correct"] != (certifies and top == label):
-        found.append(f"label {certificate['label']}, correct {certificate['correct']}")
     return found
 
 
@@ -178,8 +231,6 @@ def main(votes_path, certificates_path):
     protocol, votes, labels, faults = read_votes(votes_path)
     with open(certificates_path) as file:
         run = json.load(file)
-    if protocol["mode"] not in ("fixed", *STOPPING):
-        sys.exit(f"mode {protocol['mode']} is not known to this script: it checks fixed, {', '.join(STOPPING)}")
     levels = {str(level["sigma"]): level for level in protocol["levels"]}
     checked, largest = 0, 0.0
     for stored in run["levels"]:

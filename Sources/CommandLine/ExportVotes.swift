@@ -12,7 +12,7 @@ extension Export {
         rrcm export votes quickstart-certify --output csv > votes.csv
 
         docs/formats.md describes both forms; scripts/recheck.py votes.jsonl certificates.json checks every
-        certificate, in every mode but runner-up and predict.
+        certificate, in every mode.
         Next: rrcm export certificates NAME --output json
         """)
 

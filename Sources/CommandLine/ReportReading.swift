@@ -65,7 +65,9 @@ private func fleetReport(_ record: RunRecord, in store: Store) async throws -> R
         row.certificate.map {
           RunReport.Item(
             imageIndex: row.imageIndex, label: row.label, topClass: $0.topClass, radius: $0.radius, pLower: $0.pLower,
-            hits: $0.hits, draws: $0.n, seconds: $0.computeSeconds, source: row.source)
+            hits: $0.hits, draws: $0.n, seconds: $0.computeSeconds, source: row.source,
+            modeFacts: .init(
+              runnerUpHits: $0.runnerUpVotes, pUpper: $0.pUpper, pValue: $0.pValue, targetsReached: $0.targetsReached))
         }
       })
   }

@@ -56,9 +56,15 @@ package enum CertificateExport {
     return text
   }
 
+  /// Head of ``csv(_:)``.
+  package static let csvColumns = [
+    "sigma", "idx", "label", "predict", "radius", "correct", "abstain", "p_lower", "n_a", "n", "alpha", "time_seconds",
+    "mode", "planned_n",
+  ]
+
   /// Every certificate with up to 17 digits, rounded toward zero, and what it was computed from.
   package static func csv(_ report: RunReport) -> String {
-    var text = "sigma,idx,label,predict,radius,correct,abstain,p_lower,n_a,n,alpha,time_seconds,mode,planned_n\n"
+    var text = csvColumns.joined(separator: ",") + "\n"
     for level in report.levels {
       for item in level.items {
         let fields = [
@@ -134,6 +140,10 @@ package enum CertificateExport {
       ("p_lower", item.pLower.map(JSONText.number) ?? "null"), ("n_a", item.hits.map { "\($0)" } ?? "null"),
       ("n", "\(item.draws)"), ("time_seconds", item.seconds.map(JSONText.number) ?? "null"),
       ("mode", mode.isEmpty ? "null" : JSONText.string(mode)), ("planned_n", "\(level.draws)"),
+      ("targets_reached", item.modeFacts.targetsReached.map { "[" + $0.joined(separator: ", ") + "]" } ?? "null"),
+      ("runner_up_votes", item.modeFacts.runnerUpHits.map { "\($0)" } ?? "null"),
+      ("p_upper", item.modeFacts.pUpper.map(JSONText.number) ?? "null"),
+      ("p_value", item.modeFacts.pValue.map(JSONText.number) ?? "null"),
     ])
   }
 

@@ -291,10 +291,32 @@ package struct RunReport: Sendable {
     package var source: String
     /// The item's own noise level where its level has several.
     package var sigma: ExactDecimal?
+    package var modeFacts = ModeFacts()
+
+    /// What only some modes give; nil in the others and when imported.
+    package struct ModeFacts: Sendable {
+      /// Estimation votes for the most frequent other class.
+      package var runnerUpHits: Int?
+      /// Upper bound of the runner-up's probability.
+      package var pUpper: Double?
+      /// p-value of PREDICT's test, before the sampler's share.
+      package var pValue: Double?
+      /// Targets that the radius reaches, decimals ascending.
+      package var targetsReached: [String]?
+
+      package init(
+        runnerUpHits: Int? = nil, pUpper: Double? = nil, pValue: Double? = nil, targetsReached: [String]? = nil
+      ) {
+        self.runnerUpHits = runnerUpHits
+        self.pUpper = pUpper
+        self.pValue = pValue
+        self.targetsReached = targetsReached
+      }
+    }
 
     package init(
       imageIndex: Int, label: Int, topClass: Int?, radius: Double?, pLower: Double?, hits: Int?, draws: Int,
-      seconds: Double? = nil, source: String = ""
+      seconds: Double? = nil, source: String = "", modeFacts: ModeFacts = ModeFacts()
     ) {
       self.imageIndex = imageIndex
       self.label = label
@@ -305,6 +327,7 @@ package struct RunReport: Sendable {
       self.draws = draws
       self.seconds = seconds
       self.source = source
+      self.modeFacts = modeFacts
     }
 
     /// The certified class; nil for an abstention.

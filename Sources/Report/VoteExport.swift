@@ -2,8 +2,7 @@ package import Smoothing
 
 /// A run's stored votes as files other programs read: the protocol first, then a row per chunk.
 ///
-/// Enough to compute every certificate anew by other means; `scripts/recheck.py` does, but for
-/// runner-up and predict. docs/formats.md describes both forms.
+/// Enough to compute every certificate anew by other means; `scripts/recheck.py` does. docs/formats.md describes both forms.
 package enum VoteExport {
   package enum Format: String, Sendable, CaseIterable { case csv, jsonl }
 

@@ -269,7 +269,7 @@ import Testing
       process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
       process.arguments = ["openssl"] + arguments
       process.currentDirectoryURL = URL(fileURLWithPath: folder)
-      try process.launch()
+      try process.start()
       return process
     }
     let maker = try openssl(

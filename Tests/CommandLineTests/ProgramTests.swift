@@ -113,7 +113,7 @@ import Testing
         "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", printed, database.url.connectionString,
       ]
       let said = folder.write([], "psql.err")
-      try psql.launch(errors: said)
+      try psql.start(errors: said)
       while psql.isRunning { try await Task.sleep(for: .milliseconds(20)) }
       let errors = try String(contentsOfFile: said, encoding: .utf8)
       #expect(psql.terminationStatus == 0, "\(errors)")

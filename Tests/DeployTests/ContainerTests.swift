@@ -108,7 +108,7 @@ import Yams
         environment: ProcessInfo.processInfo.environment.merging([
           "RRCM_DATABASE_URL": database.url.connectionString
         ]) { $1 })
-      try process.launch()
+      try process.start()
       defer { kill(process.processIdentifier, SIGKILL) }
       func healthy() throws -> Bool {
         try Tool.run(

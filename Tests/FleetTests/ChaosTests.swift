@@ -19,7 +19,7 @@ import Testing
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["python3", Self.script] + arguments
     let log = folder.write([], "log")
-    try process.launch(output: log, errors: log)
+    try process.start(output: log, errors: log)
     defer { if process.isRunning { kill(process.processIdentifier, SIGTERM) } }
     try await eventually("the script ends", seconds: seconds) { !process.isRunning }
     return (process.terminationStatus, try String(contentsOfFile: log, encoding: .utf8))

@@ -93,7 +93,7 @@ final class Fleet {
       environment: ProcessInfo.processInfo.environment.merging(environment) { $1 }.merging(more) { $1 })
     let log = folder.file("log/\(name).log")
     try Data().write(to: URL(fileURLWithPath: log))
-    try process.launch(errors: log)
+    try process.start(errors: log)
     processes[name] = process
   }
 
@@ -190,9 +190,11 @@ final class Fleet {
 
   /// Exported certificates without the time column.
   func certificates(_ name: String) async throws -> [String] {
-    try await rrcm(["export", "certificates", name, "--output", "csv"]).split(separator: "\n").map { line in
-      line.split(separator: ",", omittingEmptySubsequences: false).dropLast().joined(separator: ",")
+    let rows = try await rrcm(["export", "certificates", name, "--output", "csv"]).split(separator: "\n").map {
+      $0.split(separator: ",", omittingEmptySubsequences: false)
     }
+    let time = rows[0].firstIndex(of: "time_seconds")!
+    return rows.map { ($0[..<time] + $0[(time + 1)...]).joined(separator: ",") }
   }
 
   func number(_ sql: String) async throws -> Int64 {

@@ -40,7 +40,7 @@ import Testing
       pooler.executableURL = URL(fileURLWithPath: command[0])
       pooler.arguments = Array(command.dropFirst())
       pooler.currentDirectoryURL = URL(fileURLWithPath: "/")
-      try pooler.launch()
+      try pooler.start()
       defer { kill(pooler.processIdentifier, SIGKILL) }
 
       func environment(_ login: String) -> [String: String] {

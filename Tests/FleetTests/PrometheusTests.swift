@@ -46,7 +46,7 @@ private let promtool = Tool.find("promtool")
         "--web.listen-address=127.0.0.1:\(own)",
       ]
       let log = fleet.folder.write([], "log/prometheus.log")
-      try server.launch(errors: log)
+      try server.start(errors: log)
       defer { kill(server.processIdentifier, SIGKILL) }
 
       func value(_ query: String) async throws -> Double? {

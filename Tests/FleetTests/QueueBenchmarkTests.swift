@@ -86,7 +86,7 @@ struct QueueBenchmarkTests {
     process.arguments = arguments
     let folder = TemporaryFolder()
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
-    try process.launch(output: output, errors: errors)
+    try process.start(output: output, errors: errors)
     try await eventually("\(program) ends", seconds: 60) { !process.isRunning }
     guard process.terminationStatus == 0 else {
       throw TestFailure("\(program): \(try String(contentsOfFile: errors, encoding: .utf8))")

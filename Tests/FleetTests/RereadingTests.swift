@@ -5,25 +5,9 @@ import TestSupport
 import Testing
 
 @Suite("Stored votes read again", .serialized) struct RereadingTests {
-  private static let recheck = "\(Repository.root)/scripts/recheck.py"
-
-  /// This process's own, whose PATH may lead to a virtual environment.
-  private static let environment = ProcessInfo.processInfo.environment
-
-  /// Whether a Python with the two packages is here.
-  private static let hasPython: Bool = {
-    (try? Tool.run(["/usr/bin/env", "python3", "-c", "import scipy, mpmath"], environment: environment))?.status == 0
-  }()
-
-  /// Exit status, and what it printed on both streams.
-  private func python(_ arguments: [String]) throws -> (status: Int32, text: String) {
-    let ran = try Tool.run(["/usr/bin/env", "python3"] + arguments, environment: Self.environment)
-    return (ran.status, ran.output)
-  }
-
   @Test(
     "an independent program agrees with every certificate of a run of 500 images, and with none that was touched",
-    .enabled(if: hasPython, "skipped: no python3 with scipy and mpmath (pip install scipy mpmath)"))
+    .enabled(if: Recheck.hasPython, "skipped: no python3 with scipy and mpmath (pip install scipy mpmath)"))
   func independentChecker() async throws {
     try await withFleet(images: 500) { fleet in
       try fleet.startCoordinator()
@@ -43,8 +27,7 @@ import Testing
       let votes = try await fleet.rrcm(["export", "votes", "many"])
       let certificates = try await fleet.rrcm(["export", "certificates", "many", "--output", "json"])
       #expect(votes.split(separator: "\n").count == 1 + 500 * 3)
-      let files = (fleet.folder.write(Array(votes.utf8), "v"), fleet.folder.write(Array(certificates.utf8), "c"))
-      let answer = try python([Self.recheck, files.0, files.1])
+      let answer = try Recheck.check(fleet, votes, certificates)
       #expect(answer.status == 0 && answer.text.contains("500 certificates checked"), "\(answer.text)")
       #expect(answer.text.contains(" 0 faults"))
       let certified = try await fleet.number("SELECT count(*) FROM rrcm.certificate WHERE NOT abstained")
@@ -57,12 +40,11 @@ import Testing
       // A radius a little further, a vote more: both are told.
       let radius = try #require(certificates.firstMatch(of: #/"radius": (0\.\d\d)/#))
       let further = certificates.replacingCharacters(in: radius.range, with: "\"radius\": \(radius.1)9999")
-      let forged = try python([Self.recheck, files.0, fleet.folder.write(Array(further.utf8), "f")])
+      let forged = try Recheck.check(fleet, votes, further)
       #expect(forged.status == 1 && forged.text.contains("where the bound gives"), "\(forged.text)")
       let bound = try #require(certificates.firstMatch(of: #/"p_lower": 0\.[6-9]\d*/#))
       let higher = certificates.replacingCharacters(in: bound.range, with: "\"p_lower\": 0.99")
-      #expect(
-        try python([Self.recheck, files.0, fleet.folder.write(Array(higher.utf8), "h")]).text.contains("is above"))
+      #expect(try Recheck.check(fleet, votes, higher).text.contains("is above"))
     }
   }
 

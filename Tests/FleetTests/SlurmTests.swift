@@ -29,7 +29,7 @@ private final class LocalSlurm {
     process.environment = environment
     process.currentDirectoryURL = URL(fileURLWithPath: folder.path)
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
-    try process.launch(output: output, errors: errors)
+    try process.start(output: output, errors: errors)
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       throw TestFailure("\(arguments.joined(separator: " ")): \(try String(contentsOfFile: errors, encoding: .utf8))")

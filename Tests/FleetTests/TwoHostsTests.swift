@@ -18,7 +18,7 @@ import Training
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = ["unshare", "--net", "true"]
-    guard (try? process.launch()) != nil else { return "skipped: unshare is not installed" }
+    guard (try? process.start()) != nil else { return "skipped: unshare is not installed" }
     process.waitUntilExit()
     return process.terminationStatus == 0 ? nil : "skipped: this container may not make network namespaces"
   }()
@@ -59,7 +59,7 @@ import Training
       "--checkpoint", "\(folder.path)/net --name toy", run,
     ]
     let log = folder.write([], "log")
-    try process.launch(output: log, errors: log)
+    try process.start(output: log, errors: log)
     defer { if process.isRunning { kill(process.processIdentifier, SIGTERM) } }
     try await eventually("the script ends", seconds: 55) { !process.isRunning }
     let text = try String(contentsOfFile: log, encoding: .utf8)

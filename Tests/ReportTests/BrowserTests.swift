@@ -24,7 +24,7 @@ enum Browser {
       // Whatever the page asked of a network would fail and be logged.
       "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom", "file://\(page)",
     ]
-    try process.launch(output: dom, errors: log)
+    try process.start(output: dom, errors: log)
     let deadline = ContinuousClock.now + .seconds(60)
     while process.isRunning, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(50)) }
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }

@@ -19,7 +19,7 @@ enum PostgresProgram {
       fileURLWithPath: "\(try PostgresInstallation.find()[0].folder)/\(program)")
     process.arguments = ["--dbname", database.url.connectionString] + arguments
     process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PGTZ": "UTC"]
-    try process.launch(output: path, errors: path)
+    try process.start(output: path, errors: path)
     process.waitUntilExit()
     let text = try String(contentsOfFile: path, encoding: .utf8)
     guard process.terminationStatus == 0 else {

@@ -39,7 +39,7 @@ package enum Program {
       process.arguments = ["-c", shell, "rrcm", path] + arguments
     }
     let (output, errors) = (folder.write([], "out"), folder.write([], "err"))
-    try process.launch(output: output, errors: errors)
+    try process.start(output: output, errors: errors)
     let deadline = ContinuousClock.now + .seconds(60)
     while process.isRunning {
       guard ContinuousClock.now < deadline else {

@@ -92,7 +92,7 @@ package func withSecureServer<T>(_ body: (SecureServer) async throws -> T) async
     server.executableURL = URL(fileURLWithPath: command[0])
     server.arguments = Array(command.dropFirst())
     server.currentDirectoryURL = URL(fileURLWithPath: "/")
-    try server.launch(errors: cluster.layout.logFile)
+    try server.start(errors: cluster.layout.logFile)
     return try await body(
       SecureServer(
         authority: "\(folder)/ca.crt", otherAuthority: "\(folder)/other.crt", port: port,

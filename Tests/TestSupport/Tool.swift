@@ -19,7 +19,7 @@ package struct Tool {
     process.arguments = Array(arguments.dropFirst())
     process.environment = environment
     if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
-    try process.launch(input: input.map { files.write(Array($0.utf8), "input") }, output: path, errors: path)
+    try process.start(input: input.map { files.write(Array($0.utf8), "input") }, output: path, errors: path)
     process.waitUntilExit()
     return Tool(status: process.terminationStatus, output: try String(contentsOfFile: path, encoding: .utf8))
   }

@@ -11,7 +11,7 @@ extension Process {
   ///   - input: path of a file to read; nil gives it nothing.
   ///   - output: path of a file for standard output, made or added to; nil drops it.
   ///   - errors: the same for standard error; may be the same path.
-  package func launch(input: String? = nil, output: String? = nil, errors: String? = nil) throws {
+  package func start(input: String? = nil, output: String? = nil, errors: String? = nil) throws {
     var handles: [FileHandle] = []
     defer { for handle in handles { try? handle.close() } }
     func handle(_ path: String?, _ flags: Int32 = O_WRONLY | O_CREAT | O_APPEND) throws -> FileHandle {
