@@ -164,7 +164,8 @@ def faults_of_prediction(counts, n, certificate, alpha, slack):
     if (certificate["top_class"], certificate["n_a"], certificate["runner_up_votes"]) != (leaders[0], first, second):
         return f"class {certificate['top_class']}: {certificate['n_a']} to {certificate['runner_up_votes']}, counted {leaders[0]}: {first} to {second}"
     p = min(2 * tail(first + second, first, mpf(1) / 2), mpf(1)) if first > second else mpf(1)
-    if abs(certificate["p_value"] - p) > p * mpf(10) ** -12 or certificate["p_value"] < p * (1 - mpf(10) ** -30):
+    # Rounded up, so never 0: the least double there is doubled.
+    if not p * (1 - mpf(10) ** -30) <= certificate["p_value"] <= p * (1 + mpf(10) ** -12) + mpf(10) ** -323:
         return f"p_value {certificate['p_value']} where {first} to {second} give {mp.nstr(p, 17)}"
     if certificate["abstain"] != (p + n * mpf(slack) > alpha):
         return f"abstain {certificate['abstain']} at p-value {mp.nstr(p, 17)}"

@@ -1,5 +1,6 @@
 #include "rrcm_precise.h"
 
+#include <float.h>
 #include <math.h>
 #include <mpfr.h>
 #include <stdlib.h>
@@ -162,6 +163,7 @@ double rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_
 }
 
 double rrcm_fair_tail(uint64_t draws, uint64_t hits) {
+  if (hits == draws) return draws < 1075 ? ldexp(1, -(int)draws) : DBL_TRUE_MIN;
   mpfr_t odds, log_term, coefficient;
   mpfr_inits2(precision, odds, log_term, coefficient, (mpfr_ptr)0);
   mpfr_set_ui(odds, 1, MPFR_RNDN);
@@ -170,7 +172,11 @@ double rrcm_fair_tail(uint64_t draws, uint64_t hits) {
   mpfr_add(log_term, log_term, coefficient, MPFR_RNDN);
   mpfr_exp(log_term, log_term, MPFR_RNDN);
   mpfr_div_2ui(log_term, log_term, draws, MPFR_RNDN);
-  const double result = mpfr_get_d(log_term, MPFR_RNDN);
+  // The roundings so far are far below 2^(48 - precision) of the value: the logarithms are below 2^36.
+  mpfr_set_ui_2exp(odds, 1, 48 - precision, MPFR_RNDN);
+  mpfr_mul(odds, odds, log_term, MPFR_RNDU);
+  mpfr_add(log_term, log_term, odds, MPFR_RNDU);
+  const double result = mpfr_get_d(log_term, MPFR_RNDU);
   mpfr_clears(odds, log_term, coefficient, (mpfr_ptr)0);
   return result;
 }

@@ -2,7 +2,7 @@ internal import CPrecise
 
 /// The two-sided binomial test of PREDICT (Cohen et al. 2019): is the leader of two counts ahead by more than chance?
 package enum BinomialTest {
-  /// p-value of `first` against `second` draws at probability 1/2; 1 when nothing was drawn.
+  /// p-value of `first` against `second` draws at probability 1/2, rounded up; 1 when nothing was drawn.
   ///
   /// Twice the upper tail of the larger count, at most 1. Symmetric in its arguments.
   package static func pValue(_ first: Int, _ second: Int) -> Double {

@@ -133,7 +133,13 @@ struct CertificateTests {
     #expect(BinomialTest.pValue(0, 11) == 2.0 / 2048)
     #expect(BinomialTest.pValue(2, 1) == 1)
     #expect(BinomialTest.pValue(0, 0) == 1 && BinomialTest.pValue(7, 7) == 1)
-    #expect(BinomialTest.pValue(1_000_000, 0) == 0)
+    // Below every double, and still not 0: rounded up.
+    #expect(BinomialTest.pValue(1_000_000, 0) == 2 * .leastNonzeroMagnitude)
+    #expect(BinomialTest.pValue(999_999, 1) == 2 * .leastNonzeroMagnitude)
+    // 2 · 1507 / 2^12 and 2 · 79 / 2^12, which a double holds: nothing below them, and at most the next double.
+    for (counts, exact) in [((7, 5), 3172.0 / 4096), ((10, 2), 158.0 / 4096)] {
+      #expect((exact...exact.nextUp).contains(BinomialTest.pValue(counts.0, counts.1)))
+    }
     // Ten draws can never predict at 0.001, eleven unanimous ones can.
     #expect(BinomialTest.predict(Counts([10, 0, 0]), alpha: 0.001) == nil)
     #expect(BinomialTest.predict(Counts([0, 11, 0]), alpha: 0.001) == 1)

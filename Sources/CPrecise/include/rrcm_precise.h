@@ -28,7 +28,7 @@ double rrcm_tail_excess(const rrcm_tail *tail, double x, int complement, uint64_
 /// ln of the binomial coefficient (draws over hits), nearest double.
 double rrcm_tail_log_coefficient(const rrcm_tail *tail);
 
-/// P(Bin(draws, 1/2) >= hits), nearest double; 2·hits > draws, draws <= 2^31.
+/// P(Bin(draws, 1/2) >= hits), rounded up (exact at hits = draws where a double holds it); 2·hits > draws, draws <= 2^31.
 double rrcm_fair_tail(uint64_t draws, uint64_t hits);
 
 /// alpha^(1/draws), which is the bound when every draw hit: *value rounded down and *complement = 1 - that, rounded up.
