@@ -19,6 +19,8 @@ final class Turn: Sendable {
   private struct State {
     /// Leases by number: what may still be held.
     var held: Set<Int64> = []
+    /// Until when each of them is surely held.
+    var watches: [Int64: LeaseWatch] = [:]
     /// Those of them whose last votes are on their way.
     var finishing: Set<Int64> = []
     /// The lease being computed, how much of it is still ours, and the unit in hand.
@@ -49,12 +51,30 @@ final class Turn: Sendable {
   var held: [Int64] { state.withLock { Array($0.held) } }
 
   /// A lease was claimed, to be computed after the present one.
-  func claimed(_ lease: Lease) { state.withLock { _ = $0.held.insert(lease.id) } }
+  ///
+  /// - Parameters:
+  ///   - sentAt: when the claim was sent, on a boot-time clock, as in the other methods.
+  ///   - holdsFor: the time limit it asked for.
+  func claimed(_ lease: Lease, sentAt: Duration, holdsFor: Duration) {
+    state.withLock {
+      $0.held.insert(lease.id)
+      $0.watches[lease.id] = LeaseWatch(renewedAt: sentAt, holdsFor: holdsFor)
+    }
+  }
+
+  /// The database said that a lease is still held; asked at `sentAt`. Before its answer nothing is renewed.
+  func renewed(_ lease: Lease, sentAt: Duration, holdsFor: Duration) {
+    state.withLock {
+      guard $0.held.contains(lease.id) else { return }
+      $0.watches[lease.id] = LeaseWatch(renewedAt: sentAt, holdsFor: holdsFor)
+    }
+  }
 
   /// A lease is surely not held any more.
   func ended(_ id: Int64) {
     state.withLock {
       $0.held.remove(id)
+      $0.watches[id] = nil
       $0.finishing.remove(id)
     }
   }
@@ -72,10 +92,12 @@ final class Turn: Sendable {
     }
   }
 
-  /// Takes a unit of the present lease in hand; false when it is not ours any more or the turn ends.
-  func take(_ unit: Int) -> Bool {
+  /// Takes a unit of the present lease in hand; false when it is not ours any more, or may soon not be, or the turn ends.
+  func take(_ unit: Int, at now: Duration) -> Bool {
     state.withLock { state in
-      guard !state.isEnding, !state.isGone, unit < state.upperBound else { return false }
+      guard !state.isEnding, !state.isGone, unit < state.upperBound, let present = state.present,
+        state.watches[present.id]?.isHeld(at: now) ?? false
+      else { return false }
       state.unit = unit
       return true
     }

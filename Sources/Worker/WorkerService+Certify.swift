@@ -171,10 +171,10 @@ extension WorkerService {
     let units =
       settings.leaseUnits
       ?? task.sizer.units(target: settings.timings.leaseTarget, chunkSamples: task.units.chunkSamples)
-    let sentAt = ContinuousClock.now
-    let lease = try await ask(units, deadline(units: units, task: task))
+    let (sentAt, deadline) = (ContinuousClock.now, deadline(units: units, task: task))
+    let lease = try await ask(units, deadline)
     if let lease {
-      turn.claimed(lease)
+      turn.claimed(lease, sentAt: sentAt - Self.clockOrigin, holdsFor: .seconds(deadline))
       metrics.leases.increment()
       task.time.claimed(sentAt: sentAt)
     }
@@ -205,14 +205,12 @@ extension WorkerService {
     // A suspect must be the only thing in hand: what was computed before it is stored first, and nothing claimed ahead.
     if lease.isAlone { try await posts.settle() }
     turn.begin(lease)
-    var watch = LeaseWatch(
-      renewedAt: Self.now, holdsFor: .seconds(deadline(units: lease.units.count, task: task)))
     var finished: [ChunkPost] = []
     var ahead: Ahead?
     var postedAt = ContinuousClock.now
     var unit = lease.units.lowerBound
     do {
-      while registration.isHeld(turn.identity), watch.isHeld(at: Self.now), turn.take(unit) {
+      while registration.isHeld(turn.identity), turn.take(unit, at: Self.now) {
         if ahead == nil, !lease.isAlone, unit + 1 >= turn.upperBound {
           let seconds = task.sizer.secondsPerUnit(chunkSamples: task.units.chunkSamples)
           let pause = task.sizer.samplesPerSecond == nil ? .zero : .seconds(seconds) - settings.timings.claimAhead
@@ -230,7 +228,6 @@ extension WorkerService {
         metrics.record(post)
         if unit < turn.upperBound, ContinuousClock.now - postedAt >= settings.timings.postEvery {
           let left = deadline(units: turn.upperBound - unit, task: task)
-          watch = LeaseWatch(renewedAt: Self.now, holdsFor: .seconds(left))
           try await posts.send { [finished, unit, time = task.time] in
             try await self.post(
               finished, lease, in: turn, finishes: false, next: unit, deadlineSeconds: left, time: time)
@@ -274,12 +271,16 @@ extension WorkerService {
     _ chunks: [ChunkPost], _ lease: Lease, in turn: Turn, finishes: Bool, next: Int, deadlineSeconds: Double,
     time: WorkTime
   ) async throws {
+    let sentAt = Self.now
     let outcome = try await store.post(
       chunks, lease: lease, worker: turn.identity, finishes: finishes, deadlineSeconds: deadlineSeconds, next: next,
       urgency: turn.urgency)
     metrics.spanSeconds.increment(by: time.posted(chunks))
     metrics.record(outcome)
     turn.heard(outcome.lease, of: lease)
+    if !finishes, outcome.leaseHeld {
+      turn.renewed(lease, sentAt: sentAt, holdsFor: .seconds(deadlineSeconds))
+    }
     if finishes || !outcome.leaseHeld { turn.ended(lease.id) }
     if outcome.disagreements > 0 {
       logger.critical(
