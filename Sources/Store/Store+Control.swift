@@ -136,6 +136,7 @@ extension Store {
   /// - Returns: whether the run was opened again, and how many items were.
   package func retryRun(_ id: Int64) async throws -> (opened: Bool, items: Int64) {
     try await connection.transaction { connection in
+      _ = try connection.rows(PackageResources.lock_run_sql, [.int(id)])
       let opened = try !connection.rows(PackageResources.retry_run_sql, [.int(id)]).isEmpty
       let items = try connection.rows(PackageResources.retry_items_sql, [.int(id)])[0].int("items")
       if opened || items > 0 { try connection.event("run_retried", run: id, "\(items) held items are open again") }

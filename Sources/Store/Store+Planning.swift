@@ -121,7 +121,10 @@ extension Store {
   /// Ends certification runs whose every item is certified.
   package func finishRuns() async throws -> [Int64] {
     try await leading { connection in
-      try connection.rows(PackageResources.finish_certify_runs_sql).map { try $0.int("run_id") }
+      let ending = try connection.rows(PackageResources.lock_ending_runs_sql).map { try $0.int("run_id") }
+      guard !ending.isEmpty else { return [] }
+      return try connection.rows(PackageResources.finish_certify_runs_sql, [.bigints(ending)])
+        .map { try $0.int("run_id") }
     }
   }
 }

@@ -1,6 +1,6 @@
 -- name: finish_certify_runs
--- Ends runs that have nothing left to do: done when every item is certified, failed when some are held; never while an
--- audit is open.
+-- Ends those of runs $1 that have nothing left to do: done when every item is certified, failed when some are held; never while
+-- an audit is open. Runs after lock_ending_runs in the same transaction.
 UPDATE rrcm.run r
    SET state = CASE WHEN ended.held = 0 THEN 'done'::rrcm.run_state ELSE 'failed' END,
        error = CASE
@@ -17,6 +17,7 @@ UPDATE rrcm.run r
       FROM rrcm.item i
       JOIN rrcm.run unfinished USING (run_id)
      WHERE unfinished.state = 'running'
+       AND unfinished.run_id = ANY ($1::bigint[])
      GROUP BY i.run_id
     HAVING count(*) FILTER (WHERE i.state IN ('open', 'claimed')) = 0
   ) AS ended
