@@ -44,6 +44,8 @@ package struct Dispute: Sendable, Hashable {
 
   /// The votes that are stored.
   package var stored: Computation
+  /// Who posted them is in quarantine: its word counts no more, though its votes still stand to be judged.
+  package var posterIsBarred = false
   /// Those who computed them again, in the order in which they came; none of a worker in quarantine.
   package var again: [Computation]
   /// Another live worker of the numerics id could compute the chunk.
@@ -78,17 +80,19 @@ package struct Dispute: Sendable, Hashable {
     let unsteady = workers.filter { worker in believers.values.count { $0.contains(worker) } > 1 }
     if !unsteady.isEmpty { return .guilty(unsteady.sorted()) }
 
-    let largest = believers.values.map(\.count).max() ?? 0
-    if largest > 1, believers.values.count(where: { $0.count == largest }) == 1 {
-      return .guilty(believers.values.filter { $0.count < largest }.joined().sorted())
+    let barred: Set<Int64> = posterIsBarred ? [stored.worker] : []
+    let witnesses = believers.mapValues { $0.subtracting(barred).count }
+    let largest = witnesses.values.max() ?? 0
+    if largest > 1, witnesses.values.count(where: { $0 == largest }) == 1 {
+      return .guilty(believers.filter { witnesses[$0.key]! < largest }.values.joined().sorted())
     }
     if thirdIsThere && !isOverdue { return .wait }
     if canaryIsTrusted {
-      let unasked = workers.filter { canaries[$0] == nil }
+      let unasked = workers.subtracting(barred).filter { canaries[$0] == nil }
       if !unasked.isEmpty { return .askCanaries(unasked.sorted()) }
-      let differing = workers.filter { canaries[$0] == .differs }
+      let differing = workers.subtracting(barred).filter { canaries[$0] == .differs }
       if !differing.isEmpty { return .guilty(differing.sorted()) }
-      if workers.contains(where: { canaries[$0] == .pending }) { return .wait }
+      if workers.subtracting(barred).contains(where: { canaries[$0] == .pending }) { return .wait }
     }
     // A third worker may still come.
     guard isOverdue else { return .wait }

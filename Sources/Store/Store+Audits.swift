@@ -176,7 +176,7 @@ extension Store {
       }) {
         for worker in workers.sorted() { _ = try connection.rows(PackageResources.lock_worker_sql, [.int(worker)]) }
         for worker in workers {
-          if let quarantine = try connection.quarantine(worker, over: dispute) { done.quarantines.append(quarantine) }
+          done.quarantines.append(try connection.quarantine(worker, over: dispute))
         }
         _ = try connection.rows(PackageResources.release_items_sql)
         return done
@@ -229,6 +229,7 @@ extension Connection {
       }
       var dispute = Dispute(stored: try computation(row, worker: "poster_id"), again: [])
       dispute.again = try (again[audit] ?? []).map { try computation($0, worker: "worker_id") }
+      dispute.posterIsBarred = try row.bool("poster_is_barred")
       dispute.thirdIsThere = try row.bool("third_is_there")
       dispute.isOverdue = try row.bool("overdue")
       dispute.canaryIsTrusted = trusted != nil
@@ -251,12 +252,11 @@ extension Connection {
   }
 
   /// - Precondition: the worker's row is locked.
-  /// - Returns: nil when it was in quarantine already.
-  fileprivate func quarantine(_ worker: Int64, over dispute: DisputedAudit) throws -> Quarantine? {
+  /// One that was in quarantine already stays there for the reason it had; its votes go all the same, or the dispute would
+  /// come up for ever.
+  fileprivate func quarantine(_ worker: Int64, over dispute: DisputedAudit) throws -> Quarantine {
     let reason = "\(dispute.what) of run \(dispute.run): its votes are wrong, as arbitration found"
-    guard let row = try rows(PackageResources.quarantine_worker_sql, [.int(worker), .text(reason)]).first else {
-      return nil
-    }
+    let row = try rows(PackageResources.quarantine_worker_sql, [.int(worker), .text(reason)])[0]
     var quarantine = Quarantine(
       worker: worker, name: try row.text("name"), host: try row.text("host"), reason: reason)
     try self.event(

@@ -154,4 +154,19 @@ import Testing
       }
     }
   }
+
+  @Test("the word of a poster in quarantine counts no more, though others may still find against it")
+  func barredPoster() {
+    var dispute = Dispute(
+      stored: .init(worker: 1, result: 0), again: [.init(worker: 2, result: 1), .init(worker: 3, result: 0)])
+    #expect(dispute.verdict == .guilty([2]), "a control")
+    dispute.posterIsBarred = true
+    #expect(dispute.verdict == .wait, "one against one")
+    dispute.canaryIsTrusted = true
+    #expect(dispute.verdict == .askCanaries([2, 3]), "it is not asked either")
+    dispute.canaries = [1: .differs, 2: .agrees, 3: .differs]
+    #expect(dispute.verdict == .guilty([3]))
+    dispute.again = [.init(worker: 2, result: 1), .init(worker: 3, result: 1)]
+    #expect(dispute.verdict == .guilty([1]))
+  }
 }

@@ -7,4 +7,5 @@ UPDATE rrcm.canary_check c
    AND c.worker_id = $2
    AND w.worker_id = c.worker_id
    AND w.epoch = $3
+   AND w.quarantined_at IS NULL
    AND c.answered_at IS NULL

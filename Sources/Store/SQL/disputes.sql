@@ -8,6 +8,7 @@ SELECT a.audit_id,
        a.poster_id,
        k.classes,
        k.votes,
+       poster.quarantined_at IS NOT NULL AS poster_is_barred,
        c.logits_digest AS trusted_digest,
        EXISTS (
          SELECT
@@ -24,8 +25,17 @@ SELECT a.audit_id,
   JOIN rrcm.item i USING (item_id)
   JOIN rrcm.run r ON r.run_id = a.run_id
   JOIN rrcm.chunk_count k ON k.item_id = a.item_id AND k.phase = a.phase AND k.chunk = a.chunk
+  JOIN rrcm.worker poster ON poster.worker_id = k.worker_id
   LEFT JOIN rrcm.canary c
-    ON c.checkpoint_digest = r.checkpoint_digest AND c.numerics_id = i.numerics_id AND c.trusted_at IS NOT NULL
+    ON c.checkpoint_digest = r.checkpoint_digest
+   AND c.numerics_id = i.numerics_id
+   AND c.trusted_at IS NOT NULL
+   -- One on which only workers in quarantine agreed tells nothing.
+   AND EXISTS (
+         SELECT
+           FROM rrcm.worker v
+          WHERE v.worker_id IN (c.first_worker_id, c.second_worker_id)
+            AND v.quarantined_at IS NULL)
  WHERE a.state = 'disputed'
    AND r.state = 'running'
  ORDER BY a.audit_id
