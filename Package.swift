@@ -162,7 +162,8 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", logging, lifecycle]),
     tests("LifecycleTests", ["Lifecycle"]),
     tests(
-      "StoreTests", ["Aggregator", "Smoothing", "Telemetry", logging, "Store", "Lifecycle", "Database", "TestSupport"]),
+      "StoreTests",
+      ["Aggregator", "Smoothing", "Telemetry", logging, "Store", "Lifecycle", "Database", "Migrations", "TestSupport"]),
     tests("ReportTests", ["Report", "Smoothing", "TestSupport"], exclude: ["Golden"]),
     tests(
       "CoordinatorTests",

@@ -63,6 +63,9 @@ package struct Migration: Sendable, Equatable {
     Migration(
       number: 12, name: "control", up: text(PackageResources._012_control_up_sql),
       down: text(PackageResources._012_control_down_sql)),
+    Migration(
+      number: 13, name: "rights", up: text(PackageResources._013_rights_up_sql),
+      down: text(PackageResources._013_rights_down_sql)),
   ]
 
   static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }

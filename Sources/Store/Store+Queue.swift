@@ -348,14 +348,16 @@ extension Store {
     try await connection.rows(PackageResources.drop_voted_gaps_sql, [.int(id)]).count
   }
 
-  /// Compares this worker's canary with what is recorded for the checkpoint; false when it differs.
+  /// Compares this worker's canary with what is recorded for the checkpoint; false when it differs, or the worker is in
+  /// quarantine.
   package func canaryAgrees(
     checkpointDigest: String, numericsID: String, logitsDigest: String, worker: WorkerIdentity
   ) async throws -> Bool {
     let row = try await connection.rows(
       PackageResources.record_canary_sql,
-      [.text(checkpointDigest), .text(numericsID), .text(logitsDigest), .int(worker.id)])[0]
-    return try row.text("logits_digest") == logitsDigest
+      [.text(checkpointDigest), .text(numericsID), .text(logitsDigest), .int(worker.id)]
+    ).first
+    return try row?.text("recorded") == logitsDigest
   }
 
   /// Writes a line into the event log.

@@ -55,7 +55,7 @@ extension Store {
 
   /// Removes those events. Returns how many.
   package func deleteOldEvents(days: Int) async throws -> Int64 {
-    Int64(try await connection.rows(PackageResources.delete_old_events_sql, [.int(days)]).count)
+    try await connection.rows(PackageResources.delete_old_events_sql, [.int(days)])[0].int("events")
   }
 
   /// Workers gone for more than so many days of which nothing is stored.

@@ -32,6 +32,12 @@ import Testing
       #expect(
         try await parts.rrcm(["export", "certificates", "shared"], as: "guest").split(separator: "\n").count == 25)
 
+      // What is old goes, with no more rights than those of whoever submits.
+      try await fleet.store.connection.execute(
+        "INSERT INTO rrcm.event (kind, detail, at) VALUES ('old', 'x', now() - interval '100 days')")
+      let removed = try await parts.rrcm(["gc", "--yes", "--output", "csv"], as: "leader")
+      #expect(removed.contains("events,1,"), "\(removed)")
+
       // Both workers leave in order, and a name belongs to the login that registered it first.
       for name in ["node_a", "node_b"] {
         fleet.signal(name, SIGTERM)

@@ -365,4 +365,66 @@ import Testing
       #expect(try await fixture.number("SELECT sum(samples) FROM rrcm.chunk_count") == 72)
     }
   }
+
+  @Test("votes that a worker in quarantine posted before are voided when others find against them, once")
+  func barredPoster() async throws {
+    try await Self.with(["bad", "b", "c"], images: 1) { fixture, w in
+      try await Self.compute(fixture, w["bad"]!, topClass: 2)
+      try await Self.certify(fixture)
+      // Its process is newer than the votes, and was set aside for others.
+      try await fixture.store.connection.execute(
+        "UPDATE rrcm.worker SET process_since = now(), quarantined_at = now(), quarantine_reason = 'before', state = 'gone' WHERE name = 'bad'"
+      )
+      let audit = try #require(try await Self.claim(fixture, w["b"]!))
+      #expect(try await Self.answer(fixture, audit, w["b"]!) == .differs)
+      #expect(try await fixture.store.arbitrate(patienceSeconds: 60).quarantines.isEmpty, "one word against none")
+      _ = try await Self.answer(fixture, #require(try await Self.claim(fixture, w["c"]!)), w["c"]!)
+      let verdict = try await fixture.store.arbitrate(patienceSeconds: 60)
+      #expect(verdict.quarantines.map(\.name) == ["bad"])
+      // Audited is every chunk: those posted from the disputed one on are out.
+      #expect(try await fixture.number("SELECT count(*) FROM rrcm.chunk_count_void") == 4)
+      #expect(try await fixture.store.arbitrate(patienceSeconds: 60).quarantines.isEmpty)
+      #expect(
+        try await fixture.number("SELECT count(*) FROM rrcm.worker WHERE quarantine_reason = 'before'") == 1,
+        "it keeps the reason it had")
+    }
+  }
+
+  @Test("a canary on which only workers in quarantine agreed decides nothing")
+  func barredVouchers() async throws {
+    for barred in [["x"], ["x", "y"]] {
+      try await Self.with(["a", "b", "x", "y"], images: 1) { fixture, w in
+        for name in ["x", "y"] {
+          _ = try await fixture.store.canaryAgrees(
+            checkpointDigest: Fixture.checkpointDigest, numericsID: Fixture.numerics, logitsDigest: "theirs",
+            worker: w[name]!)
+        }
+        try await Self.compute(fixture, w["a"]!)
+        try await Self.certify(fixture)
+        let audit = try #require(try await Self.claim(fixture, w["b"]!))
+        _ = try await Self.answer(fixture, audit, w["b"]!, topClass: 2)
+        try await fixture.store.connection.execute("UPDATE rrcm.worker SET state = 'gone' WHERE name IN ('x', 'y')")
+        try await fixture.store.connection.execute(
+          "UPDATE rrcm.worker SET quarantined_at = now(), quarantine_reason = 'x' WHERE name = ANY ($1::text[])",
+          [.texts(barred)])
+        let decided = try await fixture.store.arbitrate(patienceSeconds: -1)
+        #expect(decided.undecided == (barred.count == 2 ? 1 : 0))
+        #expect(try await fixture.store.openCanaryChecks(run: fixture.run, worker: w["a"]!).count == 2 - barred.count)
+      }
+    }
+  }
+
+  @Test("an audit's result settles it only from the worker that was given it; one that differs is taken from anybody")
+  func notGiven() async throws {
+    try await Self.with(["a", "b", "c"], images: 1) { fixture, w in
+      try await Self.compute(fixture, w["a"]!)
+      try await Self.certify(fixture)
+      let audit = try #require(try await Self.claim(fixture, w["b"]!))
+      #expect(try await Self.answer(fixture, audit, w["a"]!) == .ignored)
+      #expect(try await Self.answer(fixture, audit, w["c"]!) == .ignored)
+      #expect(try await fixture.number("SELECT count(*) FROM rrcm.audit_computation") == 0)
+      #expect(try await Self.answer(fixture, audit, w["c"]!, topClass: 2) == .differs)
+      #expect(try await fixture.number("SELECT count(*) FROM rrcm.item WHERE state = 'held'") == 1)
+    }
+  }
 }

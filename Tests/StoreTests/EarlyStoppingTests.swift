@@ -80,6 +80,42 @@ private struct VotedRun {
 }
 
 @Suite("Early stopping") struct EarlyStoppingTests {
+  @Test("what may be claimed counts as ready: units up to the next look, and none of an item that is held")
+  func ready() async throws {
+    try await withTestDatabase { database async throws in
+      try await VotedRun.prepare(database)
+      let run = try await VotedRun(database, .sequential, name: "early")
+      let store = run.store
+      func ready() async throws -> Int64 { try await store.queueDepth()[0].int("ready") }
+      func isReady() async throws -> Bool { try await store.readyRuns().first?.isReady ?? false }
+      let claimable = Int64(LookPlan.claimableUnits(looks: run.rules.looks, decided: 0))
+      #expect(claimable < Int64(run.units.unitCount))
+      #expect(try await ready() == claimable * Int64(VotedRun.images))
+
+      let worker = try await store.register(name: "w", host: "h", pid: 1, device: "test", software: "test")
+      var leases: [Lease] = []
+      while let lease = try await store.claim(
+        run: run.run, worker: worker, numericsID: VotedRun.numerics, units: 100, deadlineSeconds: 60, floor: 0)
+      { leases.append(lease) }
+      #expect(leases.count == VotedRun.images)
+      #expect(try await ready() == 0)
+
+      // A range that comes back waits for a worker; once its item is held it waits for the item.
+      try await store.returnLeases([leases[0].id])
+      #expect(try await ready() == claimable)
+      #expect(try await isReady())
+      #expect(try await store.raiseTargets() == 0, "there is something to claim")
+      try await store.holdItem(leases[0].itemID, reason: "a test")
+      #expect(try await ready() == 0)
+      #expect(try await !isReady())
+      // What is held meanwhile and given back makes no gap; what nobody holds is found by heal_items.
+      try await store.holdItem(leases[1].itemID, reason: "a test")
+      #expect(try await store.returnLeases([leases[1].id]) == 0)
+      #expect(try await store.raiseTargets() == VotedRun.images - 2, "the others run ahead")
+      #expect(try await isReady())
+    }
+  }
+
   private static func aggregator(_ database: TestDatabase) -> AggregatorService {
     AggregatorService(
       store: Store(database.connection()), timings: FleetTimings(),

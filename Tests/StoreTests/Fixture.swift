@@ -21,18 +21,27 @@ struct Fixture {
   ) async throws -> T {
     try await withTestDatabase { database in
       let store = Store(database.connection())
-      try await store.insertDataset(
-        digest: datasetDigest, name: "tiny", channels: 1, height: 2, width: 2, classes: ["a", "b", "c"],
-        source: "a test",
-        images: (0..<images).map {
-          DatasetImageRow(
-            split: "heldout", label: $0 % 3, source: "line \($0)", digest: String(repeating: "1", count: 64))
-        })
-      try await store.insertCheckpoint(
-        digest: checkpointDigest, name: "net", kind: "classifier", configuration: "{}", runID: nil, source: "a test")
-      let run = try await insertRun(store, images: images, numerics: numerics, auditShare: auditShare)
-      return try await body(Fixture(database: database, store: store, run: run))
+      return try await body(
+        Fixture(database, store, images: images, numerics: numerics, auditShare: auditShare))
     }
+  }
+
+  /// Fills a database and plans the run.
+  init(
+    _ database: TestDatabase, _ store: Store, images: Int = 2, numerics: [String] = [], auditShare: Double = 0
+  ) async throws {
+    try await store.insertDataset(
+      digest: Self.datasetDigest, name: "tiny", channels: 1, height: 2, width: 2, classes: ["a", "b", "c"],
+      source: "a test",
+      images: (0..<images).map {
+        DatasetImageRow(
+          split: "heldout", label: $0 % 3, source: "line \($0)", digest: String(repeating: "1", count: 64))
+      })
+    try await store.insertCheckpoint(
+      digest: Self.checkpointDigest, name: "net", kind: "classifier", configuration: "{}", runID: nil, source: "a test")
+    self.database = database
+    self.store = store
+    run = try await Self.insertRun(store, images: images, numerics: numerics, auditShare: auditShare)
   }
 
   /// Submits and plans a certification run.

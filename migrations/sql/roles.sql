@@ -14,8 +14,9 @@ DECLARE
     -- Work, where every worker writes.
     ['worker',       'SELECT, INSERT (name, host, pid, device, software, process_since), UPDATE (epoch, state, host, pid, device, software, numerics_ids, samples_per_second, process_since, registered_at, beat_at)', 'SELECT, UPDATE, DELETE', ''],
     ['item',         'SELECT, UPDATE (state, next_unit, numerics_id, error)', 'SELECT, INSERT, UPDATE, DELETE', ''],
-    ['audit',        'SELECT, UPDATE (state, holder_id, holder_epoch, deadline_at, disputed_at, decided_at, result)', 'SELECT, INSERT, UPDATE', ''],
-    ['audit_computation', 'SELECT, INSERT', 'SELECT, INSERT', ''],
+    -- Taken and settled through claim_audit and post_audit, which look who asks.
+    ['audit',        'SELECT', 'SELECT, INSERT, UPDATE', ''],
+    ['audit_computation', 'SELECT', 'SELECT, INSERT', ''],
     ['canary_check', 'SELECT, UPDATE (logits_digest, answered_at)', 'SELECT, INSERT', ''],
     ['gap',          'SELECT, INSERT, UPDATE (lo, suspect), DELETE', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['lease',        'SELECT, INSERT, UPDATE (lo, hi, duplicate, deadline_at, renewed_at), DELETE', 'SELECT, UPDATE, DELETE', ''],
@@ -24,10 +25,11 @@ DECLARE
     ['disagreement', 'SELECT, INSERT', 'SELECT, UPDATE (audit_id)', ''],
     ['failed_attempt', 'SELECT, INSERT (run_id, item_id, unit, worker_id, epoch, outcome, error)', 'SELECT, INSERT, UPDATE', ''],
     ['event',        'SELECT, INSERT (kind, run_id, worker_id, detail)', 'SELECT, INSERT', ''],
-    ['canary',       'SELECT, INSERT, UPDATE (second_worker_id, trusted_at)', 'SELECT, DELETE', ''],
+    ['canary',       'SELECT', 'SELECT, DELETE', ''],
     ['job',          'SELECT, UPDATE (state, run_lease, attempts, worker_id, epoch, deadline_at, step, snapshot_digest, snapshot_step, checkpoint_digest, error, finished_at)', 'SELECT, INSERT, UPDATE', ''],
     ['metric',       'SELECT, INSERT, UPDATE (value, recorded_at)', 'SELECT', ''],
-    ['run',          'SELECT, UPDATE (state, numerics_ids, error, finished_at)', 'SELECT, INSERT, UPDATE, DELETE', ''],
+    -- A training ends through end_training, as its job has.
+    ['run',          'SELECT, UPDATE (numerics_ids)', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['part',         '', 'SELECT, INSERT, UPDATE, DELETE', ''],
     ['leadership',   '', 'SELECT, UPDATE', ''],
     -- What runs are made of, and what comes out of them.
@@ -85,27 +87,35 @@ DECLARE
   ];
   -- Function; the roles that may call it. Trigger functions need no grant.
   functions text[][] := ARRAY[
+    ['acts_for(name)',      ''],
     ['audit_draw(bytea,bigint,integer,integer)', 'rrcm_coordinator'],
     ['average_certified_radius(bigint,numeric)',            'rrcm_coordinator, rrcm_reader'],
     ['binomial_lower(integer,integer,double precision)',     'rrcm_coordinator, rrcm_reader'],
     ['binomial_tail(integer,integer,double precision)',      'rrcm_coordinator, rrcm_reader'],
     ['binomial_upper(integer,integer,double precision)',     'rrcm_coordinator, rrcm_reader'],
     ['certified_accuracy(bigint,numeric,double precision)', 'rrcm_coordinator, rrcm_reader'],
+    ['claim_audit(bigint,bigint,integer,text,double precision,double precision,double precision)', 'rrcm_worker'],
+    ['claim_tail(bigint,bigint,integer,text,integer,double precision,double precision,integer,double precision)', 'rrcm_worker'],
+    ['delete_old_events(integer)', 'rrcm_coordinator'],
+    ['end_training(bigint)', 'rrcm_worker'],
+    ['end_voted_leases(bigint,bigint)', 'rrcm_worker'],
     ['false_certificates(integer,double precision,double precision)', 'rrcm_coordinator, rrcm_reader'],
+    ['post_audit(bigint,bigint,integer,smallint[],integer[],double precision)', 'rrcm_worker'],
+    ['record_canary(text,text,text,bigint)', 'rrcm_worker'],
     ['refuse_foreign_worker()', ''],
     ['refuse_update()',     ''],
     ['refuse_worker()',     ''],
+    ['return_leases(bigint[])', 'rrcm_worker, rrcm_coordinator'],
     ['sweep_query(text)',   'rrcm_coordinator, rrcm_reader'],
     ['total(integer[])',    'rrcm_worker, rrcm_coordinator, rrcm_reader']
   ];
   -- Table; rows that a worker may add; rows that it may change or remove; how a changed row must look. $ stands for: the
-  -- row's worker_id is a worker of this login. Workers see all rows, the coordinator has all rights that its grants name.
+  -- row's worker_id is a worker of this login, not in quarantine where rows are added or how they must look is meant. Workers
+  -- see all rows, the coordinator has all rights that its grants name.
   rules text[][] := ARRAY[
     ['worker',       'login = session_user', 'login = session_user', 'login = session_user'],
-    -- Splitting and ending what another holds too stays among the workers of one login.
     ['lease',        '$', '$', '$'],
     ['canary_check', 'false', '$', '$'],
-    ['canary',       'EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = first_worker_id AND w.login = session_user)', 'true', 'true'],
     ['job',          'false', 'state = ''queued'' OR $', 'worker_id IS NULL OR $'],
     ['metric',       'EXISTS (SELECT FROM rrcm.job j JOIN rrcm.worker w USING (worker_id) WHERE j.run_id = metric.run_id AND w.login = session_user)', 'true',
                      'EXISTS (SELECT FROM rrcm.job j JOIN rrcm.worker w USING (worker_id) WHERE j.run_id = metric.run_id AND w.login = session_user)'],
@@ -114,6 +124,7 @@ DECLARE
     ['checkpoint_name', 'EXISTS (SELECT FROM rrcm.job j JOIN rrcm.run r USING (run_id) WHERE j.checkpoint_digest = checkpoint_name.checkpoint_digest AND r.name = checkpoint_name.name)', 'true', 'true']
   ];
   own CONSTANT text := 'EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = %I.worker_id AND w.login = session_user)';
+  able CONSTANT text := 'EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = %I.worker_id AND w.login = session_user AND w.quarantined_at IS NULL)';
   role text;
   name text;
   line text[];
@@ -214,7 +225,7 @@ BEGIN
   END LOOP;
   FOREACH line SLICE 1 IN ARRAY rules LOOP
     FOR n IN 2..4 LOOP
-      line[n] := replace(line[n], '$', format(own, line[1]));
+      line[n] := replace(line[n], '$', format(CASE WHEN n = 3 THEN own ELSE able END, line[1]));
     END LOOP;
     EXECUTE format('ALTER TABLE rrcm.%I ENABLE ROW LEVEL SECURITY', line[1]);
     EXECUTE format('CREATE POLICY coordinator ON rrcm.%I TO rrcm_coordinator USING (true) WITH CHECK (true)', line[1]);
@@ -231,8 +242,8 @@ BEGIN
       name || '_worker_rules', name);
   END LOOP;
 
-  -- Items and runs belong to no worker: which way a change goes decides. A worker moves an item on, gives it the numerics
-  -- id it has not got, holds it; it gives a run its first numerics id, and ends a training.
+  -- Items, runs and waiting jobs belong to no worker: which way a change goes decides. A worker moves an item on, gives it the
+  -- numerics id it has not got, holds it; it gives a run its first numerics id, and takes a job under the next fence.
   CREATE OR REPLACE TRIGGER item_worker_rules
     BEFORE UPDATE ON rrcm.item
     FOR EACH ROW
@@ -251,10 +262,20 @@ BEGIN
     FOR EACH ROW
     WHEN (
       (new.numerics_ids <> old.numerics_ids AND (old.numerics_ids <> '{}' OR cardinality(new.numerics_ids) <> 1))
-      OR (
-        new.state <> old.state
-        AND NOT (old.kind <> 'certify' AND old.state = 'running' AND new.state IN ('done', 'failed'))
-      )
+      OR new.state <> old.state
+    )
+    EXECUTE FUNCTION rrcm.refuse_worker();
+  CREATE OR REPLACE TRIGGER job_worker_rules
+    BEFORE UPDATE ON rrcm.job
+    FOR EACH ROW
+    WHEN (
+      CASE
+        WHEN old.state = 'queued' THEN
+          NOT (new.state = 'running' AND new.run_lease = old.run_lease + 1)
+          OR (new.attempts, new.step, new.snapshot_digest, new.snapshot_step, new.checkpoint_digest, new.error)
+             IS DISTINCT FROM (old.attempts, old.step, old.snapshot_digest, old.snapshot_step, old.checkpoint_digest, old.error)
+        ELSE new.run_lease <> old.run_lease
+      END
     )
     EXECUTE FUNCTION rrcm.refuse_worker();
 

@@ -1,5 +1,5 @@
 -- name: claim_job
--- Takes the training job of run $1 and raises its fence. No row back means somebody else has it.
+-- Takes the training job of run $1 and raises its fence. No row back means somebody else has it, or the worker is in quarantine.
 WITH chosen AS MATERIALIZED (
   SELECT j.job_id
     FROM rrcm.job j
@@ -21,4 +21,5 @@ UPDATE rrcm.job j
    AND w.worker_id = $2
    AND w.epoch = $3
    AND w.state = 'live'
+   AND w.quarantined_at IS NULL
 RETURNING j.job_id, j.run_lease, j.steps, j.snapshot_digest, j.snapshot_step, j.attempts

@@ -26,13 +26,8 @@ WITH holder AS MATERIALIZED (
   INSERT INTO rrcm.failed_attempt (run_id, worker_id, epoch, outcome, error)
   SELECT run_id, holder_id, holder_epoch, 'failed', $3
     FROM ended
-), failed AS (
-  UPDATE rrcm.run r
-     SET state = 'failed',
-         error = $3,
-         finished_at = now()
-    FROM ended
-   WHERE r.run_id = ended.run_id
-     AND ended.state = 'failed'
 )
-SELECT run_id, state::text AS state FROM ended
+SELECT run_id,
+       state::text AS state,
+       CASE WHEN state = 'failed' THEN rrcm.end_training(run_id) END AS ended
+  FROM ended

@@ -14,9 +14,5 @@ WITH ended AS (
      AND state = 'running'
   RETURNING run_id
 )
-UPDATE rrcm.run r
-   SET state = 'done',
-       finished_at = now()
+SELECT rrcm.end_training(run_id) AS run_id
   FROM ended
- WHERE r.run_id = ended.run_id
-RETURNING r.run_id

@@ -10,17 +10,21 @@ WITH finished AS MATERIALIZED (
      AND hi <= $4
      AND EXISTS (SELECT FROM rrcm.worker w WHERE w.worker_id = $2 AND w.quarantined_at IS NULL)
   RETURNING lease_id, item_id, lo, hi
-), others AS (
-  DELETE FROM rrcm.lease l
-   USING finished f
-   WHERE l.item_id = f.item_id
-     AND l.lease_id <> f.lease_id
-     AND l.lo < f.hi
-     AND l.hi > f.lo
-     AND l.hi <= f.hi
-     AND (l.duplicate OR l.lo >= f.lo)
+), others AS MATERIALIZED (
+  -- Seldom there are any, and they may be another login's.
+  SELECT rrcm.end_voted_leases(f.item_id, f.lease_id) AS count
+    FROM finished f
+   WHERE EXISTS (
+           SELECT
+             FROM rrcm.lease l
+            WHERE l.item_id = f.item_id
+              AND l.lease_id <> f.lease_id
+              AND l.lo < f.hi
+              AND l.hi > f.lo
+         )
 )
 SELECT f.hi,
+       coalesce((SELECT sum(count) FROM others), 0) AS others,
        r.weight,
        false AS over,
        r.state <> 'running'

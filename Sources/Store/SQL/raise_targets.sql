@@ -9,7 +9,12 @@ WITH dry AS MATERIALIZED (
    WHERE r.state = 'running'
      AND p.looks <> '{}'
      AND NOT EXISTS (SELECT FROM rrcm.item i WHERE i.run_id = r.run_id AND i.state = 'open')
-     AND NOT EXISTS (SELECT FROM rrcm.gap g WHERE g.run_id = r.run_id)
+     AND NOT EXISTS (
+           SELECT
+             FROM rrcm.gap g
+             JOIN rrcm.item i USING (item_id)
+            WHERE g.run_id = r.run_id
+              AND i.state IN ('open', 'claimed'))
 )
 UPDATE rrcm.item i
    SET target_units = 1 + (SELECT min(look) FROM unnest(dry.looks) AS look WHERE look >= i.target_units),
