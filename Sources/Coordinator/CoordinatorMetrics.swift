@@ -38,7 +38,7 @@ struct CoordinatorMetrics: Sendable {
     undecidedDisputes = metrics.counter(
       "rrcm_disputes_undecided_total", help: "Chunks with different results where nothing tells who is wrong")
     disputes = metrics.gauge("rrcm_disputes", help: "Chunks with different results that wait for arbitration")
-    ready = metrics.gauge("rrcm_queue_ready_units", help: "Units that nobody holds")
+    ready = metrics.gauge("rrcm_queue_ready_units", help: "Units that may be claimed now")
     leased = metrics.gauge("rrcm_queue_leased_units", help: "Units held by workers")
     oldest = metrics.gauge("rrcm_queue_oldest_seconds", help: "Seconds since the oldest unfinished run was planned")
     term = metrics.gauge("rrcm_leader_term", help: "Term under which this coordinator leads; 0 while it stands by")

@@ -16,7 +16,7 @@ extension RunCommand {
       RowLayout(
         columns: [
           "run", "name", "kind", "state", "done", "total", "unit", "samples", "seconds", "error", "priority", "held",
-          "disagreements", "depends_on", "created", "weight", "paused", "stranded",
+          "disagreements", "depends_on", "created", "weight", "paused", "stranded", "provisional",
         ],
         shown: ["run", "name", "kind", "state", "done", "total", "unit", "samples", "seconds", "error"])
     ]
@@ -36,7 +36,7 @@ extension RunCommand {
           .int(run.id), .text(run.name), .text(run.kind), .text(run.shownState), .int(run.done), .int(run.total),
           .text(run.unit), .int(run.samples), .double(run.elapsedSeconds), .text(run.error), .int(run.priority),
           .int(run.held), .int(run.disagreements), .int(run.dependsOn), .text(run.createdAt), .int(run.weight),
-          .text(run.pausedAt), .text(run.strandedAt),
+          .text(run.pausedAt), .text(run.strandedAt), .int(run.provisional),
         ])
       }
       table.print(output)
