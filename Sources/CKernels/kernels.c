@@ -51,5 +51,6 @@ void rrcm_pack_bf16(long columns, long depth, const float *w, uint16_t *panels) 
 
 size_t rrcm_attention_scratch(long queries, long tokens, long head_width) {
   const long stride = (tokens + RRCM_LANES - 1) / RRCM_LANES * RRCM_LANES;
-  return (size_t)(stride * (head_width + 2 * queries));
+  const long width = (head_width + RRCM_LANES - 1) / RRCM_LANES * RRCM_LANES;
+  return (size_t)(stride * (width + 2 * queries));
 }

@@ -18,7 +18,7 @@ extern const rrcm_kernels rrcm_kernels_avx512bf16;
     .layer_norm_gradients = FN(layer_norm_gradients), .gelu = FN(gelu), .gelu_backward = FN(gelu_backward),        \
     .column_sums = FN(column_sums), .grid_noise = FN(grid_noise), .grid_pixels = FN(grid_pixels),                  \
     .normals = FN(normals), .gaussian_pixels = FN(gaussian_pixels), .product_bf16 = FN(product_bf16),              \
-    .layer_norm_bf16 = FN(layer_norm_bf16), .to_bf16 = FN(to_bf16)                                                 \
+    .attention_bf16 = FN(attention_bf16), .layer_norm_bf16 = FN(layer_norm_bf16)                                   \
   }
 
 #endif

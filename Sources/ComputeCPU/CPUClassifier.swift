@@ -39,7 +39,7 @@ final class CPUClassifier: Classifier {
     levels = NoiseLevels(count: configuration.levels)
     encoder = Encoder(
       weights: try EncoderWeights(used, source: state, precision: device.precision), kernels: device.kernels)
-    workspaces = (0..<threads).map { _ in Workspace(used, batch: batch) }
+    workspaces = (0..<threads).map { _ in Workspace(used, batch: batch, precision: device.precision) }
     switch device.precision {
     case .f32: (bf16, bf16Workspaces) = (nil, [])
     case .bf16:

@@ -55,9 +55,8 @@ package struct CPUDevice: Device {
   /// 1 because a sample's logits are those of a batch of its own.
   package var numerics: NumericsID {
     NumericsID(
-      backend: "cpu", precision: precision.rawValue, library: "rrcm-kernels-\(Kernels.version)", simd: "fma16",
-      batch: 1,
-      device: Self.architecture)
+      backend: "cpu", precision: precision.rawValue, library: "rrcm-kernels-\(precision == .f32 ? Kernels.version : Kernels.bf16Version)",
+      simd: "fma16", batch: 1, device: Self.architecture)
   }
 
   /// Samples per forward pass of a classifier of this shape, unless a worker is told otherwise.

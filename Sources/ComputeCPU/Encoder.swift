@@ -115,7 +115,8 @@ struct Encoder {
   }
 }
 
-/// One thread's memory for a forward pass of up to `batch` samples that keeps nothing.
+/// One thread's memory for a forward pass of up to `batch` samples that keeps nothing. What enters a bf16 product is in a
+/// `BF16Workspace` instead.
 final class Workspace: @unchecked Sendable {
   let batch: Int
   let image: Buffer
@@ -131,17 +132,18 @@ final class Workspace: @unchecked Sendable {
   let logits: Buffer
   let scratch: Buffer
 
-  init(_ c: ViTConfiguration, batch: Int) {
+  init(_ c: ViTConfiguration, batch: Int, precision: CPUDevice.Precision = .f32) {
     self.batch = batch
     let rows = batch * c.tokens
+    let factors = precision == .f32 ? rows : 0
     image = Buffer(c.imageElements)
     patches = Buffer(rows * c.patchElements)
     tokens = Buffer(rows * c.width)
-    normal = Buffer(rows * c.width)
-    query = Buffer(rows * c.width)
-    keyValue = Buffer(rows * 2 * c.width)
-    mixed = Buffer(rows * c.width)
-    hidden = Buffer(rows * c.mlpHidden)
+    normal = Buffer(factors * c.width)
+    query = Buffer(factors * c.width)
+    keyValue = Buffer(factors * 2 * c.width)
+    mixed = Buffer(factors * c.width)
+    hidden = Buffer(factors * c.mlpHidden)
     classTokens = Buffer(batch * c.width)
     logits = Buffer(batch * max(c.classes, 1))
     scratch = Buffer(rrcm_attention_scratch(c.tokens, c.tokens, c.headWidth))

@@ -10,20 +10,27 @@ struct BF16Matrix {
 }
 
 extension Kernels {
+  /// As `version`, of the bfloat16 kernels: 2 has attention's factors rounded too.
+  static let bf16Version = 2
+
   /// c = base + bias + a·Wᵀ in float32. `base` may be c.
   func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into c: Matrix, base: Matrix? = nil) {
     run(
       rrcm_product_bf16(
         rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: c.base,
-        active: nil, c_row: c.row, base: base?.base, base_row: base?.row ?? 0, bias: w.bias))
+        rounded: nil, c_row: c.row, base: base?.base, base_row: base?.row ?? 0, bias: w.bias, gain: nil, gelu: 0))
   }
 
-  /// y = GELU(bias + a·Wᵀ), rounded to bfloat16.
-  func activeProduct(rows: Int, _ a: BF16Matrix, _ w: Linear, into y: BF16Matrix) {
+  /// y = bias + a·Wᵀ, its GELU where asked, rounded to bfloat16.
+  func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into y: BF16Matrix, gelu: Bool = false) {
     run(
       rrcm_product_bf16(
         rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: nil,
-        active: y.base, c_row: y.row, base: nil, base_row: 0, bias: w.bias))
+        rounded: y.base, c_row: y.row, base: nil, base_row: 0, bias: w.bias, gain: nil, gelu: gelu ? 1 : 0))
+  }
+
+  func attention(_ attention: rrcm_attention_bf16) {
+    withUnsafePointer(to: attention) { table.pointee.attention_bf16($0) }
   }
 
   private func run(_ product: rrcm_product_bf16) {
@@ -33,6 +40,4 @@ extension Kernels {
   func layerNorm(rows: Int, width: Int, _ x: Matrix, _ norm: Affine, into y: BF16Matrix) {
     table.pointee.layer_norm_bf16(rows, width, x.base, x.row, norm.gain, norm.bias, y.base, y.row)
   }
-
-  func round(count: Int, _ x: Floats, into y: BF16Matrix) { table.pointee.to_bf16(count, x, y.base) }
 }

@@ -36,6 +36,10 @@ package struct ProductsBound {
     private let patch: Linear
     private let wide: Buffer
     private let wide16: Storage<BFloat16Bits>
+    private let out16: Storage<BFloat16Bits>
+    /// Attention's products, [stride, w] keys and [w, T] values.
+    private let scoring: Linear
+    private let mixing: Linear
     private let out: Buffer
     private let panels: Buffer
     private let scores: Buffer
@@ -57,6 +61,9 @@ package struct ProductsBound {
       let stride = (t + 15) / 16 * 16
       panels = Buffer(stride * c.headWidth)
       scores = Buffer(stride * t)
+      out16 = Storage(batch * t * d)
+      scoring = linear(stride, c.headWidth, precision)
+      mixing = linear(c.headWidth, (t + 1) / 2 * 2, precision)
     }
 
     func run(_ kernels: Kernels) {
@@ -67,7 +74,13 @@ package struct ProductsBound {
         product(kernels, rows: batch * queries, linears[0])
         product(kernels, rows: batch * t, linears[1])
         let (w, stride) = (c.headWidth, (t + 15) / 16 * 16)
-        for _ in 0..<batch * c.heads {
+        for _ in 0..<batch * c.heads where precision == .bf16 {
+          kernels.product(
+            rows: queries, BF16Matrix(wide16, row: d), scoring, into: Matrix(scores.base, row: stride))
+          kernels.product(
+            rows: queries, BF16Matrix(wide16, row: stride), mixing, into: BF16Matrix(out16, row: d))
+        }
+        for _ in 0..<batch * c.heads where precision == .f32 {
           kernels.product(
             rows: queries, columns: stride, depth: w, Matrix(wide.base, row: d), .panels(panels.base, depth: w),
             into: Matrix(scores.base, row: stride))

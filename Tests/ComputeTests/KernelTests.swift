@@ -27,14 +27,13 @@ struct KernelTests {
     var (sums, actives): ([[UInt32]], [[UInt16]]) = ([], [])
     for kernels in Kernels.available {
       let factors = Storage<BFloat16Bits>(rows * depth)
-      kernels.round(count: rows * depth, a.base, into: BF16Matrix(factors, row: depth))
-      #expect((0..<rows * depth).allSatisfy { UInt32(factors.base[$0]) == bf16Bits(a.base[$0]) })
+      for i in 0..<rows * depth { factors.base[i] = UInt16(bf16Bits(a.base[i])) }
       let (c, active) = (Buffer(rows * columns), Storage<BFloat16Bits>(rows * columns))
       kernels.product(
         rows: rows, BF16Matrix(factors, row: depth), linear, into: Matrix(c.base, row: columns),
         base: Matrix(base.base, row: columns))
-      kernels.activeProduct(
-        rows: rows, BF16Matrix(factors, row: depth), linear, into: BF16Matrix(active, row: columns))
+      kernels.product(
+        rows: rows, BF16Matrix(factors, row: depth), linear, into: BF16Matrix(active, row: columns), gelu: true)
       sums.append(bits(Array(UnsafeBufferPointer(start: c.base, count: rows * columns))))
       actives.append(Array(UnsafeBufferPointer(start: active.base, count: rows * columns)))
       for i in 0..<rows {
@@ -186,6 +185,46 @@ struct KernelTests {
         }
       }
     }
+  }
+
+  @Test(
+    "bf16 attention is that of rounded factors to bfloat16, with the same bits in every instruction set",
+    arguments: [(18, 12), (66, 64), (1, 2), (197, 34)])
+  func attentionBF16(tokens: Int, headWidth: Int) {
+    let heads = 2
+    let width = heads * headWidth
+    func rounded(_ buffer: Buffer) -> Storage<BFloat16Bits> {
+      let factors = Storage<BFloat16Bits>(buffer.count)
+      for i in 0..<buffer.count {
+        factors.base[i] = UInt16(bf16Bits(buffer.base[i]))
+        buffer.base[i] = Float(bitPattern: UInt32(factors.base[i]) << 16)
+      }
+      return factors
+    }
+    let (q, kv) = (buffer(tokens * width, seed: 6), buffer(tokens * 2 * width, seed: 7))
+    let (query, keyValue) = (rounded(q), rounded(kv))
+    let exact = Buffer(tokens * width)
+    let scratch = Buffer(rrcm_attention_scratch(tokens, tokens, headWidth))
+    Kernels.best.attention(
+      rrcm_attention(
+        queries: tokens, tokens: tokens, heads: heads, head_width: headWidth, q: q.base, q_row: width, k: kv.base,
+        v: kv.base + width, kv_row: 2 * width, out: exact.base, out_row: width, scratch: scratch.base))
+    var found: Set<[UInt16]> = []
+    for kernels in Kernels.available {
+      let out = Storage<BFloat16Bits>(tokens * width)
+      kernels.attention(
+        rrcm_attention_bf16(
+          queries: tokens, tokens: tokens, heads: heads, head_width: headWidth, q: query.base, q_row: width,
+          k: keyValue.base, v: keyValue.base + width, kv_row: 2 * width, out: out.base, out_row: width,
+          scratch: scratch.base))
+      found.insert(Array(UnsafeBufferPointer(start: out.base, count: tokens * width)))
+      for i in 0..<tokens * width {
+        // A weight is off by up to 2⁻⁹ of itself, the result by as much again; values are within ±5.
+        let error = abs(Float(bitPattern: UInt32(out.base[i]) << 16) - exact.base[i])
+        #expect(error < 0x1p-9 * (abs(exact.base[i]) + 5))
+      }
+    }
+    #expect(found.count == 1)
   }
 
   @Test("LayerNorm of a constant row is its bias, and of a huge row is finite")

@@ -32,18 +32,20 @@ typedef struct {
 } rrcm_product;
 
 /// C[rows, columns] = base + bias + A[rows, depth]·B[depth, columns] on bfloat16 factors with float32 sums; or, where
-/// `active` is set, GELU(bias + A·B) rounded to bfloat16.
+/// `rounded` is set, bias + A·B, its GELU where asked, times `gain`, rounded to bfloat16.
 typedef struct {
   long rows, columns, depth;  ///< depth is even
-  const uint16_t *a;          ///< rows at stride a_row
+  const uint16_t *a;          ///< rows at stride a_row, which is even
   long a_row;
   const uint16_t *b;  ///< panels of rrcm_pack_bf16
   float *c;
-  uint16_t *active;  ///< instead of c; NULL for c
-  long c_row;        ///< of c or active
+  uint16_t *rounded;  ///< instead of c; NULL for c
+  long c_row;         ///< of c or rounded
   const float *base;
   long base_row;
   const float *bias;
+  const float *gain;  ///< [rows]; NULL for one
+  int gelu;
 } rrcm_product_bf16;
 
 /// Multi-head attention of one sample. Head h uses columns h·head_width … of q, k, v, out and their gradients.
@@ -57,6 +59,19 @@ typedef struct {
   long out_row;
   float *scratch;  ///< rrcm_attention_scratch floats
 } rrcm_attention;
+
+/// The same on bfloat16 factors: scores and their exponentials are float32, the exponentials are rounded for the second
+/// product, and its sums are divided by the sum of those rounded before they are rounded themselves.
+typedef struct {
+  long queries, tokens, heads, head_width;  ///< head_width is even
+  const uint16_t *q;
+  long q_row;
+  const uint16_t *k, *v;
+  long kv_row;
+  uint16_t *out;
+  long out_row;
+  float *scratch;  ///< rrcm_attention_scratch floats
+} rrcm_attention_bf16;
 
 /// Gradients of `forward.out` carried back to q, k and v, at the row strides of q, k and v. Overwritten.
 typedef struct {
@@ -96,11 +111,10 @@ typedef struct {
   void (*column_sums)(long rows, long columns, const float *y, long y_row, float *sums);
 
   void (*product_bf16)(const rrcm_product_bf16 *);
+  void (*attention_bf16)(const rrcm_attention_bf16 *);
   /// `layer_norm` rounded to bfloat16.
   void (*layer_norm_bf16)(long rows, long width, const float *x, long x_row, const float *gain, const float *bias,
                           uint16_t *y, long y_row);
-  /// y = x rounded to the nearest bfloat16, ties to even.
-  void (*to_bf16)(size_t count, const float *x, uint16_t *y);
 
   /// integers[e] = k_e, the grid noise alone.
   void (*grid_noise)(int32_t *integers, size_t count, const rrcm_noise_place *place, const rrcm_grid_table *table);
