@@ -12,6 +12,7 @@ struct Up: AsyncParsableCommand {
     discussion: """
       rrcm up
       rrcm up --workers 4
+      rrcm up --precision bf16
 
       With RRCM_DATABASE_URL set, that database is used and no private one is started. Starting twice changes nothing.
       With --dry-run it says what would be started; the database is only asked when it runs.
@@ -22,6 +23,8 @@ struct Up: AsyncParsableCommand {
   var workers: Int?
   @Option(name: .long, help: "Threads per worker.")
   var threads = 1
+  @Option(name: .long, help: "Precision of the workers' classifiers, f32 (the default) or bf16.")
+  var precision: String?
   @Flag(name: .long, help: "Say what would be started and migrated, without doing it.")
   var dryRun = false
   @Option(name: .long, help: "Serve the store to other machines at HOST:PORT; see rrcm coordinator start --help.")
@@ -37,6 +40,7 @@ struct Up: AsyncParsableCommand {
       throw ValidationError("--workers is \(workers); it must be 0 to 256")
     }
     guard (1...1024).contains(threads) else { throw ValidationError("--threads is \(threads); it must be 1 to 1024") }
+    if let problem = DeviceChoice.cpu.problem(precision: precision) { throw ValidationError(problem) }
   }
 
   func run() async throws {
@@ -69,8 +73,9 @@ struct Up: AsyncParsableCommand {
     var parts = [("coordinator", ["coordinator", "start"] + serving), ("aggregator", ["aggregator", "start"])]
     for number in 1...max(count, 1) where number <= count {
       let name = "worker-\(number)"
+      let computing = ["--threads", "\(threads)"] + (precision.map { ["--precision", $0] } ?? [])
       parts.append(
-        (name, ["worker", "start", "--name", "\(ProcessInfo.processInfo.hostName)-\(name)", "--threads", "\(threads)"]))
+        (name, ["worker", "start", "--name", "\(ProcessInfo.processInfo.hostName)-\(name)"] + computing))
     }
     return parts
   }

@@ -32,6 +32,8 @@ package struct ChunkRequest: Sendable {
 package protocol Classifier: AnyObject {
   var configuration: ViTConfiguration { get }
   var numerics: NumericsID { get }
+  /// For people: how the device's threads share the work, with what was measured to choose; empty where nothing is.
+  var arrangement: String { get }
 
   /// Votes [K] of the samples of one chunk, summing to `request.samples.count`.
   ///
@@ -44,6 +46,10 @@ package protocol Classifier: AnyObject {
   ///
   /// - Parameter noiseLevel: the level v in normalised units, 2·sigma; 0 selects the last (clean) level.
   func logits(inputs: [Float], count: Int, noiseLevel: Double) throws -> [Float]
+}
+
+extension Classifier {
+  package var arrangement: String { "" }
 }
 
 /// A machine part that computes: a CPU or one GPU.

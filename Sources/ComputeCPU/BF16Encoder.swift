@@ -23,7 +23,6 @@ struct BF16Encoder {
   }
 
   private func block(_ index: Int, _ n: Int, in w: Workspace, _ rounded: BF16Workspace) {
-    let kernels = encoder.kernels
     let (t, d, m) = (encoder.configuration.tokens, encoder.configuration.width, encoder.configuration.mlpHidden)
     let block = encoder.weights.blocks[index]
     let queries = encoder.queries(block: index)
@@ -32,28 +31,58 @@ struct BF16Encoder {
     let stream = Matrix(queries == 1 ? w.classTokens.base : w.tokens.base, row: d)
 
     let normal = BF16Matrix(rounded.normal, row: d)
-    kernels.layerNorm(rows: n * t, width: d, Matrix(w.tokens.base, row: d), block.norm1, into: normal)
+    layerNorm(rows: n * t, Matrix(w.tokens.base, row: d), block.norm1, into: normal)
     let query = BF16Matrix(rounded.query, row: d)
     let keyValue = BF16Matrix(rounded.keyValue, row: 2 * d)
-    kernels.product(rows: rows, BF16Matrix(rounded.normal, row: step), block.query, into: query)
-    kernels.product(rows: n * t, normal, block.keyValue, into: keyValue)
-    for i in 0..<n {
-      let keys = keyValue.base + i * t * 2 * d
-      kernels.attention(
-        rrcm_attention_bf16(
-          queries: queries, tokens: t, heads: encoder.configuration.heads, head_width: encoder.configuration.headWidth,
-          q: query.base + i * queries * d, q_row: d, k: keys, v: keys + d, kv_row: 2 * d,
-          out: normal.base + i * queries * d, out_row: d, scratch: w.scratch.base))
-    }
-    kernels.product(rows: rows, normal, block.projection, into: stream, base: Matrix(w.tokens.base, row: step))
-    kernels.layerNorm(rows: rows, width: d, stream, block.norm2, into: normal)
+    product(rows: rows, BF16Matrix(rounded.normal, row: step), block.query, into: query)
+    product(rows: n * t, normal, block.keyValue, into: keyValue)
+    attention(n, queries: queries, query, keyValue: keyValue, into: normal, scratch: w.scratch.base)
+    product(rows: rows, normal, block.projection, into: stream, base: Matrix(w.tokens.base, row: step))
+    layerNorm(rows: rows, stream, block.norm2, into: normal)
     let hidden = BF16Matrix(rounded.hidden, row: m)
-    kernels.product(rows: rows, normal, block.fc1, into: hidden, gelu: true)
-    kernels.product(rows: rows, hidden, block.fc2, into: stream, base: stream)
+    product(rows: rows, normal, block.fc1, into: hidden, gelu: true)
+    product(rows: rows, hidden, block.fc2, into: stream, base: stream)
+  }
+
+  // MARK: Steps that the encoder's threads share
+
+  private func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into c: Matrix, base: Matrix) {
+    encoder.split(w.outputs, unit: 64) { part in
+      encoder.kernels.product(rows: rows, a, w, columns: part, into: c, base: base)
+    }
+  }
+
+  private func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into y: BF16Matrix, gelu: Bool = false) {
+    encoder.split(w.outputs, unit: 64) { part in
+      encoder.kernels.product(rows: rows, a, w, columns: part, into: y, gelu: gelu)
+    }
+  }
+
+  private func layerNorm(rows: Int, _ x: Matrix, _ norm: Affine, into y: BF16Matrix) {
+    encoder.split(rows) { part in
+      encoder.kernels.layerNorm(
+        rows: part.count, width: encoder.configuration.width, x.fromRow(part.lowerBound), norm,
+        into: y.fromRow(part.lowerBound))
+    }
+  }
+
+  private func attention(
+    _ n: Int, queries: Int, _ query: BF16Matrix, keyValue: BF16Matrix, into mixed: BF16Matrix, scratch: Floats
+  ) {
+    let (c, t, d) = (encoder.configuration, encoder.configuration.tokens, encoder.configuration.width)
+    let room = rrcm_attention_scratch(t, t, c.headWidth)
+    parallel(n, threads: encoder.threads) { slot, i in
+      let keys = keyValue.base + i * t * 2 * d
+      encoder.kernels.attention(
+        rrcm_attention_bf16(
+          queries: queries, tokens: t, heads: c.heads, head_width: c.headWidth, q: query.base + i * queries * d,
+          q_row: d, k: keys, v: keys + d, kv_row: 2 * d, out: mixed.base + i * queries * d, out_row: d,
+          scratch: scratch + slot * room))
+    }
   }
 }
 
-/// The rounded matrices of one thread, beside its `Workspace`.
+/// The rounded matrices of a forward pass, beside its `Workspace`.
 final class BF16Workspace: Sendable {
   /// LayerNorms' outputs and attention's.
   let normal: Storage<BFloat16Bits>

@@ -8,16 +8,9 @@ internal import Tensors
 final class CPUClassifier: Classifier {
   let configuration: ViTConfiguration
   let numerics: NumericsID
-  /// Samples computed together: speed only, never results.
-  let batch: Int
-  private let threads: Int
+  let arrangement: String
+  private let crew: Crew
   private let levels: NoiseLevels
-  private let encoder: Encoder
-  /// The same blocks in bfloat16, where that is the precision.
-  private let bf16: BF16Encoder?
-  /// One per thread.
-  private let workspaces: [Workspace]
-  private let bf16Workspaces: [BF16Workspace]
   private let timeToken: Buffer
 
   init(_ configuration: ViTConfiguration, state: any TensorSource, batch: Int?, device: CPUDevice) throws {
@@ -33,18 +26,22 @@ final class CPUClassifier: Classifier {
     var used = configuration
     (used.projectorHidden, used.projectorOutput) = (0, 0)
     self.configuration = configuration
-    self.batch = batch
-    threads = device.threads
     numerics = device.numerics
     levels = NoiseLevels(count: configuration.levels)
-    encoder = Encoder(
-      weights: try EncoderWeights(used, source: state, precision: device.precision), kernels: device.kernels)
-    workspaces = (0..<threads).map { _ in Workspace(used, batch: batch, precision: device.precision) }
-    switch device.precision {
-    case .f32: (bf16, bf16Workspaces) = (nil, [])
-    case .bf16:
-      bf16 = BF16Encoder(encoder: encoder)
-      bf16Workspaces = (0..<threads).map { _ in BF16Workspace(used, batch: batch) }
+    let weights = try EncoderWeights(used, source: state, precision: device.precision)
+    func crew(_ arrangement: CPUDevice.Arrangement) -> Crew {
+      Crew(
+        arrangement, weights: weights, kernels: device.kernels, threads: device.threads, batch: batch,
+        precision: device.precision)
+    }
+    if device.threads == 1 {
+      (self.crew, arrangement) = (crew(.apart), "one thread")
+    } else if let given = device.arrangement {
+      (self.crew, arrangement) = (crew(given), "\(device.threads) threads \(given.rawValue)")
+    } else {
+      let (fastest, measured) = Crew.fastest(crew)
+      self.crew = fastest
+      arrangement = "\(device.threads) threads \(fastest.arrangement.rawValue): \(measured)"
     }
     timeToken = Buffer(configuration.width)
   }
@@ -60,22 +57,23 @@ final class CPUClassifier: Classifier {
           + "network takes \(c.imageElements). Use a dataset of the checkpoint's image size and channels.")
     }
     let scale = setLevel(noiseLevel: 2 * request.noise.sigma.value)
-    let (samples, batch) = (request.samples, batch)
-    let tally = Tally(threads: threads, classes: classes)
-    parallel((samples.count + batch - 1) / batch, threads: threads) { [self] slot, index in
-      let w = workspaces[slot]
-      let first = samples.lowerBound + UInt32(index * batch)
-      let n = min(batch, samples.count - index * batch)
+    let (samples, encoder) = (request.samples, crew.encoder)
+    let tally = Tally(slots: crew.lanes, classes: classes)
+    crew.batches(of: samples.count) { slot, offset, n in
+      let w = crew.workspaces[slot]
+      let first = samples.lowerBound + UInt32(offset)
       request.pixels.withUnsafeBufferPointer { pixels in
-        for i in 0..<n {
+        // Read alone, by every thread.
+        nonisolated(unsafe) let pixels = pixels
+        crew.samples(n, in: slot) { i, image in
           request.noise.noisyPixels(
-            into: UnsafeMutableBufferPointer(start: w.image.base, count: c.imageElements), pixels: pixels,
+            into: UnsafeMutableBufferPointer(start: image, count: c.imageElements), pixels: pixels,
             imageIndex: request.imageIndex, phase: request.phase, sample: first + UInt32(i))
           // Pixels in [0, 1] to [-1, 1]: (x − ½)/½.
-          encoder.patchify(w.image.base, shift: 0.5, gain: 2, scale: scale, sample: i, in: w)
+          encoder.patchify(image, shift: 0.5, gain: 2, scale: scale, sample: i, in: w)
         }
       }
-      classify(n, slot: slot)
+      crew.classify(n, slot: slot, timeToken: timeToken.base)
       for i in 0..<n {
         if let top = topClass(w.logits.base + i * classes) {
           tally.votes[slot * classes + top] += 1
@@ -89,7 +87,7 @@ final class CPUClassifier: Classifier {
         "a logit of image \(request.imageIndex), \(request.phase) sample \(sample) is not finite; the checkpoint's "
           + "weights overflow or hold NaN")
     }
-    return (0..<classes).map { k in (0..<threads).reduce(0) { $0 + tally.votes[$1 * classes + k] } }
+    return (0..<classes).map { k in (0..<crew.lanes).reduce(0) { $0 + tally.votes[$1 * classes + k] } }
   }
 
   func logits(inputs: [Float], count: Int, noiseLevel: Double) throws -> [Float] {
@@ -104,15 +102,13 @@ final class CPUClassifier: Classifier {
     let output = Buffer(count * classes)
     let images = Buffer(inputs.count)
     images.base.update(from: inputs, count: inputs.count)
-    parallel((count + batch - 1) / batch, threads: threads) { [self] slot, index in
-      let w = workspaces[slot]
-      let first = index * batch
-      let n = min(batch, count - first)
-      for i in 0..<n {
-        encoder.patchify(
+    crew.batches(of: count) { slot, first, n in
+      let w = crew.workspaces[slot]
+      crew.samples(n, in: slot) { i, _ in
+        crew.encoder.patchify(
           images.base + (first + i) * elements, shift: 0, gain: 1, scale: scale, sample: i, in: w)
       }
-      classify(n, slot: slot)
+      crew.classify(n, slot: slot, timeToken: timeToken.base)
       (output.base + first * classes).update(from: w.logits.base, count: n * classes)
     }
     let logits = [Float](UnsafeBufferPointer(start: output.base, count: output.count))
@@ -130,22 +126,6 @@ final class CPUClassifier: Classifier {
     return NoiseLevels.inputScale(t)
   }
 
-  /// From patches in a slot's workspace to logits [n, K] in the workspace.
-  private func classify(_ n: Int, slot: Int) {
-    let w = workspaces[slot]
-    let d = configuration.width
-    let time = timeToken.base
-    encoder.embed(n, patches: w.patches.base, timeToken: { _ in time }, into: w.tokens.base)
-    let features = Matrix(bf16?.run(n, in: w, bf16Workspaces[slot]) ?? encoder.run(n, in: w), row: d)
-    if configuration.finalNorm {
-      encoder.kernels.layerNorm(rows: n, width: d, features, encoder.weights.norm, into: features)
-    }
-    let head = encoder.weights.head!
-    encoder.kernels.product(
-      rows: n, columns: configuration.classes, depth: d, features, head.operand,
-      into: Matrix(w.logits.base, row: configuration.classes), bias: head.bias)
-  }
-
   /// The largest logit's class, the lowest of equals; nil when one is not finite.
   private func topClass(_ logits: Floats) -> Int? {
     var top = 0
@@ -158,17 +138,17 @@ final class CPUClassifier: Classifier {
   }
 }
 
-/// Votes and failures by thread.
+/// Votes and failures by slot.
 private final class Tally: @unchecked Sendable {
-  /// [threads, K]
+  /// [slots, K]
   let votes: UnsafeMutableBufferPointer<Int32>
-  /// Lowest sample with a logit that is not finite, by thread.
+  /// Lowest sample with a logit that is not finite, by slot.
   let spoiled: UnsafeMutableBufferPointer<UInt32>
 
-  init(threads: Int, classes: Int) {
-    votes = .allocate(capacity: threads * classes)
+  init(slots: Int, classes: Int) {
+    votes = .allocate(capacity: slots * classes)
     votes.initialize(repeating: 0)
-    spoiled = .allocate(capacity: threads)
+    spoiled = .allocate(capacity: slots)
     spoiled.initialize(repeating: .max)
   }
 

@@ -13,7 +13,17 @@ package struct CPUDevice: Device {
   package let threads: Int
   /// Of classifiers; training is always float32.
   package let precision: Precision
+  /// How a classifier's threads share its work; nil to measure which is faster when it is made.
+  package let arrangement: Arrangement?
   let kernels: Kernels
+
+  /// Speed alone: votes and logits are the same bits.
+  package enum Arrangement: String, Sendable, CaseIterable {
+    /// Each thread has batches of its own.
+    case apart
+    /// All threads share the products of one larger batch, so that each reads a part of the weights.
+    case together
+  }
 
   package enum Precision: String, Sendable, CaseIterable {
     /// Float32 throughout.
@@ -26,14 +36,20 @@ package struct CPUDevice: Device {
   /// - Parameters:
   ///   - threads: at least 1; nil for all cores. A worker process normally has one.
   ///   - precision: of classifiers.
+  ///   - arrangement: nil to measure.
   ///   - instructionSet: `portable`, `avx2`, `avx512` or `avx512bf16`; nil for the fastest here. For tests and
   ///     measurements.
   /// - Throws: `ComputeError` when the processor lacks the instruction set or `threads` is not positive.
-  package init(threads: Int? = nil, precision: Precision = .f32, instructionSet: String? = nil) throws {
+  package init(
+    threads: Int? = nil, precision: Precision = .f32, arrangement: Arrangement? = nil, instructionSet: String? = nil
+  )
+    throws
+  {
     let threads = threads ?? Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     guard threads >= 1 else { throw ComputeError("threads is \(threads); it must be at least 1") }
     self.threads = threads
     self.precision = precision
+    self.arrangement = arrangement
     guard let instructionSet else {
       kernels = .best
       return
@@ -55,7 +71,8 @@ package struct CPUDevice: Device {
   /// 1 because a sample's logits are those of a batch of its own.
   package var numerics: NumericsID {
     NumericsID(
-      backend: "cpu", precision: precision.rawValue, library: "rrcm-kernels-\(precision == .f32 ? Kernels.version : Kernels.bf16Version)",
+      backend: "cpu", precision: precision.rawValue,
+      library: "rrcm-kernels-\(precision == .f32 ? Kernels.version : Kernels.bf16Version)",
       simd: "fma16", batch: 1, device: Self.architecture)
   }
 

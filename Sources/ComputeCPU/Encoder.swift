@@ -29,6 +29,8 @@ struct BlockActivations {
 struct Encoder {
   let weights: EncoderWeights
   let kernels: Kernels
+  /// Threads that share each step of a forward pass: columns of products, rows of LayerNorm, samples of attention.
+  var threads = 1
 
   var configuration: ViTConfiguration { weights.configuration }
 
@@ -44,15 +46,45 @@ struct Encoder {
   /// - Parameter timeToken: the time embedding [d] of a sample.
   func embed(_ n: Int, patches: Floats, timeToken: (Int) -> Floats, into tokens: Floats) {
     let (t, d, c) = (configuration.tokens, configuration.width, configuration.patchElements)
-    for i in 0..<n {
+    parallel(n, threads: threads) { _, i in
       let rows = tokens + i * t * d
       rows.update(from: weights.tokenStart.base, count: t * d)
       let embedding = timeToken(i)
       for j in 0..<d { rows[d + j] += embedding[j] }
     }
     let x = Matrix(tokens, row: d)
-    kernels.product(
-      rows: n * t, columns: d, depth: c, Matrix(patches, row: c), weights.patch.operand, into: x, base: x)
+    product(rows: n * t, Matrix(patches, row: c), weights.patch, into: x, base: x)
+  }
+
+  /// Runs `body` on ranges that cover 0..<count, one for each thread, cut at multiples of `unit`.
+  func split(_ count: Int, unit: Int = 1, _ body: (Range<Int>) -> Void) {
+    guard threads > 1 else { return body(0..<count) }
+    let step = ((count + unit - 1) / unit + threads - 1) / threads * unit
+    parallel((count + step - 1) / step, threads: threads) { _, part in
+      body(part * step..<min((part + 1) * step, count))
+    }
+  }
+
+  /// c = base + bias + a·Wᵀ, then GELU where asked.
+  func product(
+    rows: Int, _ a: Matrix, _ linear: Linear, into c: Matrix, base: Matrix? = nil, bias: Floats? = nil,
+    gelu: Bool = false
+  ) {
+    // The width of a product's tile.
+    split(linear.outputs, unit: 64) { part in
+      let first = part.lowerBound
+      kernels.product(
+        rows: rows, columns: part.count, depth: linear.inputs, a, linear.operand(from: first), into: c.from(first),
+        base: base?.from(first), bias: bias.map { $0 + first }, gelu: gelu)
+    }
+  }
+
+  func layerNorm(rows: Int, _ x: Matrix, _ norm: Affine, into y: Matrix) {
+    split(rows) { part in
+      kernels.layerNorm(
+        rows: part.count, width: configuration.width, x.fromRow(part.lowerBound), norm,
+        into: y.fromRow(part.lowerBound))
+    }
   }
 
   func block(_ index: Int, _ n: Int, _ a: BlockActivations, scratch: Floats) {
@@ -62,29 +94,26 @@ struct Encoder {
     let step = queryRow(block: index)
     let rows = n * q
     let (input, normal1) = (Matrix(a.input, row: d), Matrix(a.normal1, row: d))
-    kernels.layerNorm(rows: n * t, width: d, input, w.norm1, into: normal1)
-    kernels.product(
-      rows: rows, columns: d, depth: d, Matrix(a.normal1, row: step), w.query.operand, into: Matrix(a.query, row: d))
-    kernels.product(
-      rows: n * t, columns: 2 * d, depth: d, normal1, w.keyValue.operand, into: Matrix(a.keyValue, row: 2 * d))
-    for i in 0..<n {
+    layerNorm(rows: n * t, input, w.norm1, into: normal1)
+    product(rows: rows, Matrix(a.normal1, row: step), w.query, into: Matrix(a.query, row: d))
+    product(rows: n * t, normal1, w.keyValue, into: Matrix(a.keyValue, row: 2 * d))
+    let room = rrcm_attention_scratch(t, t, configuration.headWidth)
+    parallel(n, threads: threads) { slot, i in
       kernels.attention(
-        attention(i, queries: q, a.query, keyValue: a.keyValue, into: a.mixed, scratch: scratch))
+        attention(i, queries: q, a.query, keyValue: a.keyValue, into: a.mixed, scratch: scratch + slot * room))
     }
     let middle = Matrix(a.middle, row: d)
-    kernels.product(
-      rows: rows, columns: d, depth: d, Matrix(a.mixed, row: d), w.projection.operand, into: middle,
-      base: Matrix(a.input, row: step), bias: w.projection.bias)
+    product(
+      rows: rows, Matrix(a.mixed, row: d), w.projection, into: middle, base: Matrix(a.input, row: step),
+      bias: w.projection.bias)
     let normal2 = Matrix(a.normal2, row: d)
-    kernels.layerNorm(rows: rows, width: d, middle, w.norm2, into: normal2)
+    layerNorm(rows: rows, middle, w.norm2, into: normal2)
     let keepsHidden = a.hidden != a.active
-    kernels.product(
-      rows: rows, columns: m, depth: d, normal2, w.fc1.operand, into: Matrix(a.hidden, row: m), bias: w.fc1.bias,
-      gelu: !keepsHidden)
+    product(
+      rows: rows, normal2, w.fc1, into: Matrix(a.hidden, row: m), bias: w.fc1.bias, gelu: !keepsHidden)
     if keepsHidden { kernels.gelu(count: rows * m, a.hidden, into: a.active) }
-    kernels.product(
-      rows: rows, columns: d, depth: m, Matrix(a.active, row: m), w.fc2.operand, into: Matrix(a.output, row: d),
-      base: middle, bias: w.fc2.bias)
+    product(
+      rows: rows, Matrix(a.active, row: m), w.fc2, into: Matrix(a.output, row: d), base: middle, bias: w.fc2.bias)
   }
 
   /// Attention of sample i of a block: queries [n, Q, d], keys and values [n, T, 2d], output [n, Q, d].
@@ -115,7 +144,7 @@ struct Encoder {
   }
 }
 
-/// One thread's memory for a forward pass of up to `batch` samples that keeps nothing. What enters a bf16 product is in a
+/// The memory of a forward pass of up to `batch` samples that keeps nothing. What enters a bf16 product is in a
 /// `BF16Workspace` instead.
 final class Workspace: @unchecked Sendable {
   let batch: Int
@@ -132,11 +161,12 @@ final class Workspace: @unchecked Sendable {
   let logits: Buffer
   let scratch: Buffer
 
-  init(_ c: ViTConfiguration, batch: Int, precision: CPUDevice.Precision = .f32) {
+  /// - Parameter threads: that share a pass, each with an image and scratch of its own.
+  init(_ c: ViTConfiguration, batch: Int, threads: Int = 1, precision: CPUDevice.Precision = .f32) {
     self.batch = batch
     let rows = batch * c.tokens
     let factors = precision == .f32 ? rows : 0
-    image = Buffer(c.imageElements)
+    image = Buffer(threads * c.imageElements)
     patches = Buffer(rows * c.patchElements)
     tokens = Buffer(rows * c.width)
     normal = Buffer(factors * c.width)
@@ -146,6 +176,6 @@ final class Workspace: @unchecked Sendable {
     hidden = Buffer(factors * c.mlpHidden)
     classTokens = Buffer(batch * c.width)
     logits = Buffer(batch * max(c.classes, 1))
-    scratch = Buffer(rrcm_attention_scratch(c.tokens, c.tokens, c.headWidth))
+    scratch = Buffer(threads * rrcm_attention_scratch(c.tokens, c.tokens, c.headWidth))
   }
 }

@@ -44,9 +44,12 @@ struct Linear {
   }
 
   /// Wᵀ as a float32 product's second operand.
-  var operand: Operand {
+  var operand: Operand { operand(from: 0) }
+
+  /// Its columns from a multiple of 16 on.
+  func operand(from column: Int) -> Operand {
     guard case .f32(let panels) = panels else { preconditionFailure("packed as bfloat16") }
-    return .panels(panels.base, depth: inputs)
+    return .panels(panels.base + column * inputs, depth: inputs)
   }
 
   /// Wᵀ as a bfloat16 product's second operand.

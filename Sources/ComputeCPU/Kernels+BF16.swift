@@ -7,6 +7,13 @@ struct BF16Matrix {
   var row: Int
 
   init(_ storage: Storage<BFloat16Bits>, row: Int) { (base, self.row) = (storage.base, row) }
+
+  /// Its rows from `first` on.
+  func fromRow(_ first: Int) -> BF16Matrix {
+    var rest = self
+    rest.base += first * row
+    return rest
+  }
 }
 
 extension Kernels {
@@ -14,19 +21,32 @@ extension Kernels {
   static let bf16Version = 2
 
   /// c = base + bias + a·Wᵀ in float32. `base` may be c.
-  func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into c: Matrix, base: Matrix? = nil) {
+  ///
+  /// - Parameter columns: those to compute, from a multiple of 16 on; nil for all.
+  func product(
+    rows: Int, _ a: BF16Matrix, _ w: Linear, columns: Range<Int>? = nil, into c: Matrix, base: Matrix? = nil
+  ) {
+    let columns = columns ?? 0..<w.outputs
+    let first = columns.lowerBound
     run(
       rrcm_product_bf16(
-        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: c.base,
-        rounded: nil, c_row: c.row, base: base?.base, base_row: base?.row ?? 0, bias: w.bias, gain: nil, gelu: 0))
+        rows: rows, columns: columns.count, depth: w.inputs, a: a.base, a_row: a.row,
+        b: w.bf16Panels + first * w.inputs, c: c.base + first, rounded: nil, c_row: c.row,
+        base: base.map { $0.base + first }, base_row: base?.row ?? 0, bias: w.bias.map { $0 + first }, gain: nil,
+        gelu: 0))
   }
 
   /// y = bias + a·Wᵀ, its GELU where asked, rounded to bfloat16.
-  func product(rows: Int, _ a: BF16Matrix, _ w: Linear, into y: BF16Matrix, gelu: Bool = false) {
+  func product(
+    rows: Int, _ a: BF16Matrix, _ w: Linear, columns: Range<Int>? = nil, into y: BF16Matrix, gelu: Bool = false
+  ) {
+    let columns = columns ?? 0..<w.outputs
+    let first = columns.lowerBound
     run(
       rrcm_product_bf16(
-        rows: rows, columns: w.outputs, depth: w.inputs, a: a.base, a_row: a.row, b: w.bf16Panels, c: nil,
-        rounded: y.base, c_row: y.row, base: nil, base_row: 0, bias: w.bias, gain: nil, gelu: gelu ? 1 : 0))
+        rows: rows, columns: columns.count, depth: w.inputs, a: a.base, a_row: a.row,
+        b: w.bf16Panels + first * w.inputs, c: nil, rounded: y.base + first, c_row: y.row, base: nil, base_row: 0,
+        bias: w.bias.map { $0 + first }, gain: nil, gelu: gelu ? 1 : 0))
   }
 
   func attention(_ attention: rrcm_attention_bf16) {

@@ -10,6 +10,12 @@ struct Matrix {
 
   /// Row-major with rows `row` apart.
   init(_ base: Floats, row: Int) { (self.base, self.row) = (base, row) }
+
+  /// Its columns from `column` on.
+  func from(_ column: Int) -> Matrix { Matrix(base: base + column * step, row: row, step: step) }
+  /// Its rows from `first` on.
+  func fromRow(_ first: Int) -> Matrix { Matrix(base: base + first * row, row: row, step: step) }
+
   private init(base: Floats, row: Int, step: Int) { (self.base, self.row, self.step) = (base, row, step) }
 }
 

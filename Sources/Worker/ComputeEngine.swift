@@ -42,6 +42,8 @@ package actor ComputeEngine {
     package let numericsID: String
     /// SHA-256 of the canary batch's logits.
     package let canaryDigest: String
+    /// How its threads share the work, for the log.
+    package let arrangement: String
   }
 
   /// Loads all that a certification needs, so that a worker which cannot have it refuses the run before it claims
@@ -51,8 +53,10 @@ package actor ComputeEngine {
   ) throws -> Standing {
     _ = try imageSet(dataset)
     for level in levels { _ = try stream(seed: seed, level: level) }
+    let classifier = try classifier(digest)
     return Standing(
-      numericsID: try classifier(digest).numerics.description, canaryDigest: try canary(checkpoint: digest))
+      numericsID: classifier.numerics.description, canaryDigest: try canary(checkpoint: digest),
+      arrangement: classifier.arrangement)
   }
 
   /// SHA-256 of the canary batch's logits, computed with the weights as they are in memory now.

@@ -101,6 +101,11 @@ extension WorkerService {
     } catch {
       throw Refusal(description: "\(error)", fault: error is ComputeError ? .run : .machine)
     }
+    logger.info(
+      "classifier ready",
+      metadata: [
+        "run_id": "\(run.id)", "numerics_id": "\(standing.numericsID)", "threads": "\(standing.arrangement)",
+      ])
     func requireAllowed(_ allowed: [String]) throws {
       guard allowed.contains(standing.numericsID) else {
         throw Refusal(

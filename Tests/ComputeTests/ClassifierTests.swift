@@ -55,8 +55,14 @@ struct ClassifierTests {
     }
     let order = [7, 0, 12, 3, 3, 9, 1, 11, 5, 2, 10, 8, 6, 4]
     for set in instructionSets {
-      for (batch, threads) in [(nil, 1), (1, 3), (2, 1), (5, 2), (13, 1), (64, 4)] as [(Int?, Int)] {
-        let classifier = try device(threads: threads, set, precision).makeClassifier(c, state: state, batch: batch)
+      for (batch, threads, arrangement)
+        in [
+          (nil, 1, .apart), (1, 3, .apart), (1, 3, .together), (2, 1, .apart), (5, 2, .apart), (5, 2, .together),
+          (13, 1, .apart), (64, 4, .apart), (nil, 7, .together),
+        ] as [(Int?, Int, CPUDevice.Arrangement)]
+      {
+        let classifier = try device(threads: threads, set, precision, arrangement).makeClassifier(
+          c, state: state, batch: batch)
         let shuffled = order.flatMap { inputs[$0 * c.imageElements..<($0 + 1) * c.imageElements] }
         let logits = bits(try classifier.logits(inputs: shuffled, count: order.count, noiseLevel: 0.5))
         for (slot, sample) in order.enumerated() {
@@ -160,6 +166,26 @@ struct ClassifierTests {
     let size = expected.map(\.magnitude).max()!
     // A factor is off by up to 2⁻⁹ of itself; errors of many terms mostly cancel.
     #expect(error < size * 0x1p-6 && error > size * 0x1p-16, "largest difference \(error), largest logit \(size)")
+  }
+
+  @Test("threads are arranged as the device says, or as was measured, and votes are the same")
+  func arrangements() throws {
+    let c = configurations["digits-4"]!
+    let state = randomState(c)
+    let noise = try NoiseStream(seed: 1, sigma: Sigma("0.5")!, sampler: .grid(m: 1))
+    let request = ChunkRequest(
+      pixels: [UInt8](repeating: 90, count: c.imageElements), imageIndex: 1, phase: .estimation, samples: 5..<88,
+      noise: noise)
+    let alone = try device().makeClassifier(c, state: state, batch: nil)
+    #expect(alone.arrangement == "one thread")
+    let expected = try alone.votes(for: request)
+    for arrangement in [.apart, .together, nil] as [CPUDevice.Arrangement?] {
+      let classifier = try device(threads: 3, nil, .f32, arrangement).makeClassifier(c, state: state, batch: 4)
+      #expect(try classifier.votes(for: request) == expected)
+      #expect(classifier.arrangement.hasPrefix("3 threads \(arrangement?.rawValue ?? "")"))
+      // Both were timed where neither was asked for.
+      #expect((arrangement == nil) == (classifier.arrangement.split(separator: " µs").count == 2))
+    }
   }
 
   @Test("bf16 is another numerics id, and says which networks it cannot take")

@@ -51,8 +51,11 @@ func normals(_ count: Int, seed: Int64) -> [Float] {
   RandomStream(seed: seed, purpose: "test-inputs").normals(count: count, at: 0)
 }
 
-func device(threads: Int = 1, _ instructionSet: String? = nil, _ precision: CPUDevice.Precision = .f32) -> CPUDevice {
-  try! CPUDevice(threads: threads, precision: precision, instructionSet: instructionSet)
+func device(
+  threads: Int = 1, _ instructionSet: String? = nil, _ precision: CPUDevice.Precision = .f32,
+  _ arrangement: CPUDevice.Arrangement? = .apart
+) -> CPUDevice {
+  try! CPUDevice(threads: threads, precision: precision, arrangement: arrangement, instructionSet: instructionSet)
 }
 
 func bits(_ values: [Float]) -> [UInt32] { values.map(\.bitPattern) }

@@ -127,6 +127,7 @@ import Testing
         (["dataset", "import", "digits", digits], "nothing was stored"),
         (["migrate", "up"], "nothing to do: the schema is current"),
         (["up", "--workers", "3"], "worker-3       would be started"),
+        (["up", "--workers", "3", "--precision", "bf16"], "worker-3       would be started"),
         (["down"], "dry run: nothing was stopped"),
       ] {
         let outcome = try await fleet.outcome(words + ["--dry-run"])

@@ -35,7 +35,7 @@ enum ForwardArm {
           pixels: pixels, imageIndex: 0, phase: .estimation, samples: next..<next + count, noise: noise))
     }
     try votes(1)
-    answer("ready \(device.summary), \(classifier.numerics)")
+    answer("ready \(device.summary), \(classifier.numerics), \(classifier.arrangement)")
     while let line = readLine() {
       let words = line.split(separator: " ").map(String.init)
       switch (words.first, words.last.flatMap { UInt32($0) }) {
