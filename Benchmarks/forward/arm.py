@@ -1,13 +1,39 @@
 """One arm of the forward benchmark that is not ours, on request over standard input.
 
-usage: arm.py KIND SHAPE WEIGHTS-FOLDER THREADS
-KIND: eager, compile, eager-bf16, compile-bf16, onnxruntime, openvino, openvino-bf16.
+usage: arm.py KIND SHAPE WEIGHTS-FOLDER THREADS [BATCH]
+Without BATCH it answers with the fastest batch size here and ends. A process is measured at one size, so that its memory and
+its start are those of that size.
+KIND: eager, compile, eager-bf16, compile-bf16, onnxruntime, openvino, openvino-bf16; openblas, which has no network and
+answers `product ROWS COLUMNS DEPTH` for cblas_sgemm, the least seconds of ten.
 `votes N` answers seconds for N noise samples: normal noise on float32 pixels, normalised, classified, counted, in
-batches of the size that was fastest here; `logits FILE` as in ForwardArm; `memory` the peak resident size in KiB.
+batches of BATCH; `train FILE N` as in ForwardArm, eager only; `logits FILE` as in ForwardArm; `memory` the peak resident size in KiB.
 """
 import os
 import sys
 import time
+
+if sys.argv[1] == "openblas":
+    import ctypes
+
+    import numpy
+
+    blas = ctypes.CDLL("libopenblas.so.0")
+    blas.openblas_set_num_threads(int(sys.argv[4]))
+    blas.openblas_get_config.restype = ctypes.c_char_p
+    f, p, i = ctypes.c_float, ctypes.c_void_p, ctypes.c_int
+    blas.cblas_sgemm.argtypes = [i, i, i, i, i, i, f, p, i, p, i, f, p, i]
+    print("ready", blas.openblas_get_config().decode(), flush=True)
+    for line in sys.stdin:
+        m, n, k = map(int, line.split()[1:])
+        a, w, c = (numpy.zeros(size, numpy.float32) for size in ((m, k), (n, k), (m, n)))
+        best = float("inf")
+        for _ in range(10):
+            start = time.perf_counter()
+            # c = a·wᵀ, all row-major, as a linear layer asks for it.
+            blas.cblas_sgemm(101, 111, 112, m, n, k, 1, a.ctypes.data, k, w.ctypes.data, k, 0, c.ctypes.data, n)
+            best = min(best, time.perf_counter() - start)
+        print(best, flush=True)
+    sys.exit()
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,9 +53,17 @@ kind, shape, folder, threads = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.ar
 torch.set_num_threads(threads)
 torch.set_grad_enabled(False)
 shape = SHAPES[shape]
-model = Classifier(**shape).eval()
-model.load_state_dict(load_file(f"{folder}/model.safetensors"))
 size = (3, shape["image_size"], shape["image_size"])
+
+
+def load():
+    network = Classifier(**shape).eval()
+    network.load_state_dict(load_file(f"{folder}/model.safetensors"))
+    return network
+
+
+# The runtimes that read ONNX files keep no network of PyTorch's beside theirs.
+model = load() if "eager" in kind or "compile" in kind else None
 
 
 def make(batch):
@@ -44,8 +78,9 @@ def make(batch):
         half = half.to(torch.bfloat16)
         run = torch.compile(half) if kind.startswith("compile") else half
         return lambda x: run(x.to(torch.bfloat16)).float()
-    path = f"{folder}/{kind}-{batch}-{threads}.onnx"
-    torch.onnx.export(model, (torch.zeros(batch, *size),), path, input_names=["x"], output_names=["y"], dynamo=True)
+    path = f"{folder}/{batch}.onnx"
+    if not os.path.exists(path):
+        torch.onnx.export(load(), (torch.zeros(batch, *size),), path, input_names=["x"], output_names=["y"], dynamo=True)
     if kind == "onnxruntime":
         import onnxruntime
 
@@ -81,21 +116,51 @@ def seconds(body):
     return time.perf_counter() - start
 
 
-best = None
-for batch in [4, 16, 48] if size[1] == 224 else [8, 32, 96]:
-    run = make(batch)
-    votes(run, batch, batch)
-    pace = min(seconds(lambda: votes(run, batch, batch)) for _ in range(2)) / batch
-    if best is None or pace < best[0]:
-        best = (pace, batch, run)
-_, batch, run = best
+if len(sys.argv) < 6:
+    paces = {}
+    for batch in [4, 16] if size[1] == 224 else [16, 64]:
+        run = make(batch)
+        votes(run, batch, batch)
+        paces[batch] = min(seconds(lambda: votes(run, batch, batch)) for _ in range(2)) / batch
+    answer(min(paces, key=paces.get))
+    sys.exit()
+
+batch = int(sys.argv[5])
+run = make(batch)
+votes(run, batch, batch)
 answer(f"ready torch {torch.__version__}, batch {batch}")
+trained = None
+
+
+def train(path, count):
+    """Losses of `count` steps of forward, mean cross-entropy, backward and AdamW (fused, its fastest)."""
+    global trained
+    with torch.enable_grad():
+        if trained is None:
+            # Without the final norm where it is not applied: it has no gradient, and AdamW would only decay it.
+            names = [p for n, p in model.named_parameters() if shape["final_norm"] or not n.startswith("norm.")]
+            trained = model.train(), torch.optim.AdamW(names, lr=1e-4, weight_decay=0.01, fused=True), load_file(path)
+        network, optimizer, data = trained
+        losses = []
+        for _ in range(count):
+            loss = torch.nn.functional.cross_entropy(network(data["inputs"]), data["labels"].long())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses
+
+
 for line in sys.stdin:
     word, *rest = line.split()
     if word == "votes":
         # Whole batches only; the time is scaled to what was asked for.
         count = max(int(rest[0]) // batch, 1) * batch
         answer(seconds(lambda: votes(run, batch, count)) * int(rest[0]) / count)
+    elif word == "train":
+        start = time.perf_counter()
+        losses = train(rest[0], int(rest[1]))
+        answer(" ".join(map(str, [time.perf_counter() - start] + losses)))
     elif word == "logits":
         inputs = load_file(rest[0])["inputs"]
         padded = torch.cat([inputs, torch.zeros(-len(inputs) % batch, *size)])

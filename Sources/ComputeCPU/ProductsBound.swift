@@ -28,6 +28,23 @@ package struct ProductsBound {
     return time * Double(samples) / Double(rounds * batch * device.threads)
   }
 
+  /// The least seconds of ten products [rows, depth]·[depth, columns] on one thread, the second factor packed before.
+  package static func seconds(rows: Int, columns: Int, depth: Int, device: CPUDevice) -> Double {
+    let linear = Linear(outputs: columns, inputs: depth, weight: nil, bias: nil, precision: device.precision)
+    let (a, a16, c) = (Buffer(rows * depth), Storage<BFloat16Bits>(rows * depth), Buffer(rows * columns))
+    let into = Matrix(c.base, row: columns)
+    return (0..<10).map { _ in
+      let start = DispatchTime.now().uptimeNanoseconds
+      switch device.precision {
+      case .f32:
+        device.kernels.product(
+          rows: rows, columns: columns, depth: depth, Matrix(a.base, row: depth), linear.operand, into: into)
+      case .bf16: device.kernels.product(rows: rows, BF16Matrix(a16, row: depth), linear, into: into)
+      }
+      return Double(DispatchTime.now().uptimeNanoseconds - start) * 1e-9
+    }.min()!
+  }
+
   /// One thread's operands. Weights are its own: each block's in turn, as a forward pass reads them.
   private final class Set: @unchecked Sendable {
     private let c: ViTConfiguration

@@ -9,6 +9,8 @@ internal import Tensors
 ///
 /// usage: ForwardArm CHECKPOINT-FOLDER THREADS PRECISION [BATCH]
 /// `votes N` answers seconds for N noise samples; `bound N` seconds of the network's products alone for N samples;
+/// `product ROWS COLUMNS DEPTH` the least seconds of one such product of ten, its second factor packed beforehand;
+/// `train FILE N` seconds for N training steps on the batch in FILE and each step's loss (see `TrainingArm`);
 /// `logits FILE` writes those of the inputs in a safetensors file beside it; `memory` the peak resident size in KiB.
 @main
 enum ForwardArm {
@@ -35,6 +37,7 @@ enum ForwardArm {
           pixels: pixels, imageIndex: 0, phase: .estimation, samples: next..<next + count, noise: noise))
     }
     try votes(1)
+    var training: TrainingArm?
     answer("ready \(device.summary), \(classifier.numerics), \(classifier.arrangement)")
     while let line = readLine() {
       let words = line.split(separator: " ").map(String.init)
@@ -42,6 +45,15 @@ enum ForwardArm {
       case ("votes", let count?): try answer("\(seconds { try votes(count) })")
       case ("bound", let count?):
         answer("\(ProductsBound(configuration, device: device).seconds(samples: Int(count)))")
+      case ("product", _):
+        let sizes = words.dropFirst().map { Int($0)! }
+        answer("\(ProductsBound.seconds(rows: sizes[0], columns: sizes[1], depth: sizes[2], device: device))")
+      case ("train", let count?):
+        var arm = try training ?? TrainingArm(checkpoint, device: device, batch: words[1])
+        var losses: [Double] = []
+        let time = try seconds { for _ in 0..<count { losses.append(try arm.run()) } }
+        training = arm
+        answer(([time] + losses).map { "\($0)" }.joined(separator: " "))
       case ("noise", let count?):
         var values = [Float](repeating: 0, count: pixels.count)
         let time = seconds {
