@@ -40,10 +40,11 @@ package struct CertificateRules: Sendable, Hashable {
   package let targets: [ExactDecimal]
   /// The share that `epsilon` gives up, in 0 ..< 1.
   package let epsilon: Double
-  /// Curtailment: hits of all n draws from which each target is reached; nil where none suffices.
+  /// Hits of all n draws from which Clopper–Pearson reaches each target, at alpha (`curtailed`) or 3·alpha/4 (`sequential`);
+  /// nil where none suffices.
   let thresholds: [Int?]
 
-  /// - Complexity: nothing to speak of, but about 5 ms per target in mode `curtailed`: keep the value.
+  /// - Complexity: nothing to speak of, but about 5 ms per target in modes that stop for targets: keep the value.
   package init(
     mode: CertificateMode, draws: Int, alpha: ExactDecimal, sigma: ExactDecimal, slack: Double = 0,
     targets: [ExactDecimal] = [], epsilon: Double = 0
@@ -56,12 +57,13 @@ package struct CertificateRules: Sendable, Hashable {
     self.slack = slack
     self.targets = targets.sorted { $0.value < $1.value }
     self.epsilon = epsilon
+    let share = mode == .sequential ? alpha.threeQuarters : alpha
     thresholds =
-      mode != .curtailed
+      mode != .curtailed && mode != .sequential
       ? []
       : self.targets.map { target in
         func reaches(_ hits: Int) -> Bool {
-          Certificate.certify(hits: hits, draws: draws, sigma: sigma, alpha: alpha, slack: slack).reaches(target)
+          Certificate.certify(hits: hits, draws: draws, sigma: sigma, alpha: share, slack: slack).reaches(target)
         }
         guard reaches(draws) else { return nil }
         var (below, reaching) = (0, draws)

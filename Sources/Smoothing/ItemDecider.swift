@@ -78,7 +78,11 @@ package struct ItemDecider: Sendable, Hashable {
   private func isSettled(_ certificate: Certificate, upper: ProbabilityBound, hits: Int, draws: Int) -> Bool {
     if rules.mode == .sequential {
       let limit = Certificate.radiusLimit(of: upper, sigma: rules.sigma)
-      return rules.targets.allSatisfy { certificate.reaches($0) || $0.isAbove(limit) }
+      let most = hits + rules.draws - draws
+      return zip(rules.targets, rules.thresholds).allSatisfy { target, needed in
+        // The last: not even hits alone from here to n, where no bound is above Clopper–Pearson's at 3·alpha/4.
+        certificate.reaches(target) || target.isAbove(limit) || needed.map { most < $0 } ?? true
+      }
     }
     guard let radius = certificate.radius else { return false }
     // What `fixed` would certify at all n draws if the rest hit as often as the upper bound allows.

@@ -126,6 +126,20 @@ struct CoverageTests {
     #expect(worst > alpha / 4, "the bounds are not idle")
   }
 
+  @Test("sequential: a target that no votes of n draws could reach keeps nothing drawing")
+  func outOfReach() throws {
+    // All of 100,000 hits certify 0.952 at sigma 0.25.
+    func decision(_ targets: [ExactDecimal], hits: Int, of draws: Int) -> Decision? {
+      var decider = ItemDecider(
+        CertificateRules(mode: .sequential, draws: 100_000, alpha: 0.001, sigma: 0.25, targets: targets), topClass: 0)
+      return decider.look(votes: [0: hits, 1: draws - hits], draws: draws)
+    }
+    #expect(decision([1.0], hits: 250, of: 250) != nil)
+    #expect(decision([0.95], hits: 250, of: 250) == nil)
+    // A few misses, and 0.95 is out of reach too.
+    #expect(decision([0.95], hits: 2_490, of: 2_500) != nil)
+  }
+
   @Test("epsilon: the share given up costs samples, never soundness", arguments: [0.02, 0.2])
   func epsilon(alpha: Double) {
     let rules = CertificateRules(
