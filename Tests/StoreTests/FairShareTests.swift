@@ -97,7 +97,7 @@ import Testing
                   ready.map { .init(id: $0.id, priority: $0.priority, weight: $0.weight) }, using: &random)
                 // One unit is a second of work; locked items may make a claim find nothing.
                 var claimed = 0
-                for _ in 0..<50 where claimed < 3 {
+                for _ in 0..<500 where claimed < 3 {
                   let lease = try await store.claim(
                     run: order[0], worker: worker, numericsID: Fixture.numerics, units: 1, deadlineSeconds: 60, floor: 0
                   )
