@@ -112,7 +112,7 @@ package struct AdamWUpdate: Sendable {
 
 /// A trainable network on a device. Parameters, gradients and moments stay there; outputs come back.
 ///
-/// Calls block their thread and must come from one thread at a time.
+/// Calls block their thread and must come from one thread at a time. Any may throw a `ComputeError`: a device can fail.
 package protocol Network: AnyObject {
   var configuration: ViTConfiguration { get }
 
@@ -123,25 +123,25 @@ package protocol Network: AnyObject {
   func backward(_ tape: any Tape, gradients: OutputGradients) throws
 
   /// Sets every gradient to zero.
-  func zeroGradients()
+  func zeroGradients() throws
 
   /// Global L2 norm over the gradients of the named parameters (all when nil).
-  func gradientNorm(of names: Set<String>?) -> Double
+  func gradientNorm(of names: Set<String>?) throws -> Double
 
   /// Gradients by parameter name, for inspection.
-  func gradients() -> StateDict
+  func gradients() throws -> StateDict
 
   /// Applies one optimizer step to the gradients held.
-  func update(_ update: AdamWUpdate)
+  func update(_ update: AdamWUpdate) throws
 
   /// self ← rate·self + (1 − rate)·other, over parameters; buffers stay (spec 5.1 step 6).
   func average(towards other: any Network, rate: Float) throws
 
   /// Every tensor of `ParameterLayout(configuration)`.
-  func state() -> StateDict
+  func state() throws -> StateDict
 
   /// AdamW's first and second moments as `exp_avg.NAME` and `exp_avg_sq.NAME`.
-  func optimizerState() -> StateDict
+  func optimizerState() throws -> StateDict
 
   /// Restores what `optimizerState` returned.
   func restoreOptimizer(_ state: StateDict) throws

@@ -100,8 +100,8 @@ extension ComputeEngine {
   /// Stores the state between steps. Returns its digest.
   package func saveSnapshot(ofRun run: Int64) throws -> String {
     switch training {
-    case .pretrain(let trainer): try artifacts.put(trainer.snapshot(), ofRun: run)
-    case .finetune(let trainer): try artifacts.put(trainer.snapshot(), ofRun: run)
+    case .pretrain(let trainer): try artifacts.put(try trainer.snapshot(), ofRun: run)
+    case .finetune(let trainer): try artifacts.put(try trainer.snapshot(), ofRun: run)
     case nil: throw ComputeError("no training has begun")
     }
   }
@@ -121,10 +121,10 @@ extension ComputeEngine {
     switch training {
     case .pretrain(let trainer):
       model = trainer.model
-      state = trainer.weights
+      state = try trainer.weights
     case .finetune(let trainer):
       model = trainer.model
-      state = trainer.weights
+      state = try trainer.weights
     case nil: throw ComputeError("no training has begun")
     }
     let kind: Checkpoint.Kind = model.classes > 0 ? .classifier : .pretrained

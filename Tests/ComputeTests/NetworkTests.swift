@@ -48,7 +48,7 @@ struct NetworkTests {
     let trained = try network.forward(inputs: inputs, times: times, options: .init(projector: .batchStatistics))
     #expect(bits(trained.encoder) == bits(evaluated.encoder))
     #expect(largestDifference(trained.projection!, golden["proj_train"]) < 2e-5)
-    let state = network.state()
+    let state = try network.state()
     for norm in [1, 4] {
       for buffer in ["running_mean", "running_var", "num_batches_tracked"] {
         let key = "projection_head.\(norm).\(buffer)"
@@ -75,7 +75,7 @@ struct NetworkTests {
       encoder: normals(outputs.encoder.count, seed: 21), projection: normals(outputs.projection!.count, seed: 22),
       logits: normals(outputs.logits!.count, seed: 23))
     try network.backward(outputs.tape!, gradients: slopes)
-    let gradients = network.gradients()
+    let gradients = try network.gradients()
 
     func loss(_ network: ReferenceNetwork) -> Double {
       let o = network.forward(inputs: inputs, times: times(batch), options: options)
@@ -116,12 +116,12 @@ struct NetworkTests {
     var options = everything
     options.projector = .runningStatistics
     func gradients(_ parts: [OutputGradients]) throws -> StateDict {
-      network.zeroGradients()
+      try network.zeroGradients()
       let tapes = try parts.map { _ in
         try network.forward(inputs: inputs, times: times(4), options: options).tape!
       }
       for (tape, part) in zip(tapes, parts).reversed() { try network.backward(tape, gradients: part) }
-      return network.gradients()
+      return try network.gradients()
     }
     let (e, p, l) = (normals(36, seed: 2), normals(20, seed: 3), normals(16, seed: 4))
     let together = try gradients([OutputGradients(encoder: e, projection: p, logits: l)])
@@ -132,12 +132,12 @@ struct NetworkTests {
     }
     let squares = together.pairs.map { $0.tensor.values.reduce(0.0) { $0 + Double($1) * Double($1) } }
     _ = try gradients([OutputGradients(encoder: e, projection: p, logits: l)])
-    #expect(abs(network.gradientNorm(of: nil) - squares.reduce(0, +).squareRoot()) < 1e-6)
+    #expect(try abs(network.gradientNorm(of: nil) - squares.reduce(0, +).squareRoot()) < 1e-6)
     let head: Set = ["linear_head.weight", "linear_head.bias"]
     let partial = together.pairs.indices.filter { head.contains(together.names[$0]) }.map { squares[$0] }
-    #expect(abs(network.gradientNorm(of: head) - partial.reduce(0, +).squareRoot()) < 1e-6)
-    network.zeroGradients()
-    #expect(network.gradientNorm(of: nil) == 0)
+    #expect(try abs(network.gradientNorm(of: head) - partial.reduce(0, +).squareRoot()) < 1e-6)
+    try network.zeroGradients()
+    #expect(try network.gradientNorm(of: nil) == 0)
   }
 
   @Test(
@@ -149,7 +149,7 @@ struct NetworkTests {
       let network = try device.makeNetwork(c, state: randomState(c))
       var seen: [UInt32] = []
       for step in 1...2 {
-        network.zeroGradients()
+        try network.zeroGradients()
         let outputs = try network.forward(
           inputs: normals(batch * c.imageElements, seed: Int64(step)), times: times(batch), options: everything)
         seen += bits(outputs.encoder) + bits(outputs.projection!) + bits(outputs.logits!)
@@ -158,9 +158,9 @@ struct NetworkTests {
           gradients: OutputGradients(
             encoder: normals(outputs.encoder.count, seed: 7), projection: normals(outputs.projection!.count, seed: 8),
             logits: normals(outputs.logits!.count, seed: 9)))
-        network.update(AdamWUpdate(step: step, groups: allParameters(c, learningRate: 1e-3, weightDecay: 0.1)))
+        try network.update(AdamWUpdate(step: step, groups: allParameters(c, learningRate: 1e-3, weightDecay: 0.1)))
       }
-      return seen + network.state().pairs.flatMap { bits($0.tensor.values) }
+      return seen + (try network.state()).pairs.flatMap { bits($0.tensor.values) }
     }
     let expected = try train(device(threads: 1))
     for threads in [2, 3, 7] { #expect(try train(device(threads: threads)) == expected, "\(threads) threads") }
@@ -195,15 +195,15 @@ struct NetworkTests {
     var first = expected.mapValues { $0.map { _ in 0.0 } }
     var second = first
     for step in 1...3 {
-      network.zeroGradients()
+      try network.zeroGradients()
       let outputs = try network.forward(
         inputs: normals(4 * c.imageElements, seed: Int64(step)), times: times(4), options: everything)
       try network.backward(
         outputs.tape!,
         gradients: OutputGradients(
           encoder: normals(36, seed: 1), projection: normals(20, seed: 5), logits: normals(16, seed: 6)))
-      let gradients = network.gradients()
-      network.update(AdamWUpdate(step: step, gradientScale: 0.25, groups: groups))
+      let gradients = try network.gradients()
+      try network.update(AdamWUpdate(step: step, gradientScale: 0.25, groups: groups))
       for (name, group) in groups {
         for (i, g) in gradients[name]!.values.enumerated() {
           let g = Double(g) * 0.25
@@ -215,8 +215,8 @@ struct NetworkTests {
           expected[name]![i] = decayed - group.learningRate * m / (v.squareRoot() + 1e-8)
         }
       }
-      let found = network.state()
-      let moments = network.optimizerState()
+      let found = try network.state()
+      let moments = try network.optimizerState()
       for entry in ParameterLayout(c).parameters {
         let name = entry.name
         #expect(largestDifference(found[name]!.values, expected[name]!.map(Float.init)) < 2e-6, "\(name)")
@@ -225,32 +225,32 @@ struct NetworkTests {
         expected[name] = found[name]!.values.map(Double.init)
       }
     }
-    #expect(network.state()["pos_embed"]! == state["pos_embed"]!)
-    #expect(network.optimizerState()["exp_avg_sq.pos_embed"]!.values.allSatisfy { $0 == 0 })
+    #expect(try network.state()["pos_embed"]! == state["pos_embed"]!)
+    #expect(try network.optimizerState()["exp_avg_sq.pos_embed"]!.values.allSatisfy { $0 == 0 })
   }
 
   @Test("state and optimizer state restore a network to the bit")
   func restore() throws {
     let c = small["many tokens"]!
     func step(_ network: any Network, _ step: Int) throws {
-      network.zeroGradients()
+      try network.zeroGradients()
       let outputs = try network.forward(
         inputs: normals(4 * c.imageElements, seed: Int64(step)), times: times(4), options: everything)
       try network.backward(
         outputs.tape!, gradients: OutputGradients(projection: normals(4 * c.projectorOutput, seed: 5)))
-      network.update(AdamWUpdate(step: step, groups: allParameters(c, learningRate: 0.01, weightDecay: 0)))
+      try network.update(AdamWUpdate(step: step, groups: allParameters(c, learningRate: 0.01, weightDecay: 0)))
     }
     let one = try device().makeNetwork(c, state: randomState(c))
     for k in 1...2 { try step(one, k) }
-    let other = try device().makeNetwork(c, state: one.state())
-    try other.restoreOptimizer(one.optimizerState())
+    let other = try device().makeNetwork(c, state: try one.state())
+    try other.restoreOptimizer(try one.optimizerState())
     for k in 3...4 {
       try step(one, k)
       try step(other, k)
     }
-    #expect(one.state() == other.state())
-    #expect(one.optimizerState() == other.optimizerState())
-    #expect(one.state().names == ParameterLayout(c).entries.map(\.name))
+    #expect(try one.state() == other.state())
+    #expect(try one.optimizerState() == other.optimizerState())
+    #expect(try one.state().names == ParameterLayout(c).entries.map(\.name))
     let error = #expect(throws: ComputeError.self) { try other.restoreOptimizer(StateDict()) }
     #expect(error!.message.contains("exp_avg.cls_token is missing"))
   }
@@ -264,7 +264,7 @@ struct NetworkTests {
     let inputs = normals(4 * c.imageElements, seed: 1)
     _ = try target.forward(inputs: inputs, times: times(4), options: .init())
     try target.average(towards: online, rate: 0.75)
-    let found = target.state()
+    let found = try target.state()
     for entry in ParameterLayout(c).entries {
       let expected =
         entry.isParameter

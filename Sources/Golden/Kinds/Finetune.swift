@@ -69,7 +69,7 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
       "step \(k) entropy_per_sample", metrics.entropies, try reference.requireDoubles("entropy_per_sample"), 1e-5)
     if i == 0, context.folder.contains(subject + "_grads_step0.safetensors") {
       let gradients = try context.folder.tensors(subject + "_grads_step0.safetensors")
-      let ours = network.gradients()
+      let ours = try network.gradients()
       for name in gradients.names {
         check.rms(
           "gradient \(name)", ours.values(plain(name), like: try gradients[name]), try gradients[name].values, 1e-4)
@@ -78,7 +78,7 @@ func checkFinetune(_ context: GoldenContext, _ subject: String, _ check: inout G
   }
   guard context.folder.contains(subject + "_after.safetensors") else { return }
   let after = try context.folder.tensors(subject + "_after.safetensors")
-  let ours = network.state()
+  let ours = try network.state()
   for name in after.names {
     check.parameters(
       "after \(name)", ours.values(plain(name), like: try after[name]), try after[name].values, share: 0.001,

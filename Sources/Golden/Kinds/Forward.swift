@@ -66,7 +66,7 @@ func checkForward(_ context: GoldenContext, _ subject: String, _ check: inout Go
   // Last, because it moves the running statistics.
   let trained = try forward(modelInput, storedTimes, .batchStatistics)
   check.absolute("proj_train", trained.projection ?? [], try file["proj_train"].values, tolerance)
-  let after = network.state()
+  let after = try network.state()
   let prefix = "after_train_forward."
   for tensor in file.names where tensor.hasPrefix(prefix) {
     let reference = try file[tensor].values
@@ -108,7 +108,7 @@ private func checkActivations(
     var expected = reference.values
     if isPatches {
       // What goes into the first block, less the positional embedding.
-      let positions = network.state()["pos_embed"]?.values ?? []
+      let positions = try network.state()["pos_embed"]?.values ?? []
       ours = (0..<images).flatMap { image in
         (2 * d..<t * d).map { record.input[image * t * d + $0] - positions[$0] }
       }

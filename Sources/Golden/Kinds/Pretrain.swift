@@ -68,7 +68,7 @@ func checkPretrain(_ context: GoldenContext, _ subject: String, _ check: inout G
     }
     if i == 0, context.folder.contains(subject + "_grads_step0.safetensors") {
       let gradients = try context.folder.tensors(subject + "_grads_step0.safetensors")
-      let ours = online.gradients()
+      let ours = try online.gradients()
       for name in gradients.names {
         check.rms("gradient \(name)", ours.values(name, like: try gradients[name]), try gradients[name].values, 1e-3)
       }
@@ -79,7 +79,7 @@ func checkPretrain(_ context: GoldenContext, _ subject: String, _ check: inout G
   for (file, network, isTarget) in [("_nnet_after", online, false), ("_target_after", target, true)] {
     guard context.folder.contains(subject + file + ".safetensors") else { continue }
     let after = try context.folder.tensors(subject + file + ".safetensors")
-    let ours = network.state()
+    let ours = try network.state()
     for name in after.names {
       let label = "\(file.dropFirst()) \(name)"
       let (values, reference) = (ours.values(name, like: try after[name]), try after[name].values)

@@ -91,15 +91,15 @@ package final class Finetuner {
   }
 
   /// The state between steps.
-  package func snapshot() -> TrainingSnapshot {
+  package func snapshot() throws -> TrainingSnapshot {
     TrainingSnapshot(
       header: .init(
         kind: .finetune, step: completed, seed: seed, model: model, pretrain: nil, finetune: configuration),
-      networks: ["nnet": weights], optimizer: core.network.optimizerState())
+      networks: ["nnet": try weights], optimizer: try core.network.optimizerState())
   }
 
   /// The classifier's weights.
-  package var weights: StateDict { core.network.state() }
+  package var weights: StateDict { get throws { try core.network.state() } }
 
   /// Accuracy of single noisy predictions (spec 6.4), with the same noise at every call.
   ///

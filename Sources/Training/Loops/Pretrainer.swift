@@ -104,17 +104,17 @@ package final class Pretrainer {
   }
 
   /// The state between steps.
-  package func snapshot() -> TrainingSnapshot {
-    var networks = ["nnet": core.online.state(), "target_model": core.target.state()]
-    if let average = core.average { networks["nnet_ema"] = average.state() }
+  package func snapshot() throws -> TrainingSnapshot {
+    var networks = ["nnet": try core.online.state(), "target_model": try core.target.state()]
+    if let average = core.average { networks["nnet_ema"] = try average.state() }
     return TrainingSnapshot(
       header: .init(
         kind: .pretrain, step: completed, seed: seed, model: model, pretrain: configuration, finetune: nil),
-      networks: networks, optimizer: core.online.optimizerState())
+      networks: networks, optimizer: try core.online.optimizerState())
   }
 
   /// The online network's weights, with which fine-tuning begins.
-  package var weights: StateDict { core.online.state() }
+  package var weights: StateDict { get throws { try core.online.state() } }
 
   /// The number of levels with which a classifier made from this network looks its level up (spec 4.3).
   package var levels: Int { configuration.levelSchedule.levels(at: completed) }

@@ -111,15 +111,15 @@ package struct FinetuneStep {
       (metrics.crossEntropy, metrics.consistency, gradient) = (loss.crossEntropy, loss.consistency, loss.gradient)
       (metrics.divergences, metrics.entropies) = (loss.divergences, loss.entropies)
     }
-    network.zeroGradients()
+    try network.zeroGradients()
     try network.backward(outputs.tape!, gradients: OutputGradients(logits: gradient))
-    metrics.gradientNorm = network.gradientNorm(of: trained)
+    metrics.gradientNorm = try network.gradientNorm(of: trained)
     guard metrics.gradientNorm.isFinite else {
       throw ComputeError(
         "fine-tuning step \(completed): the gradient norm is \(metrics.gradientNorm);"
           + " lower training.learning_rate (\(configuration.learningRate))")
     }
-    network.update(
+    try network.update(
       AdamWUpdate(
         step: completed + 1, configuration.optimizer, gradientScale: 1,
         groups: groups.filter { trained.contains($0.key) }

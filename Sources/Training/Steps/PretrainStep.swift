@@ -122,12 +122,12 @@ package struct PretrainStep {
       features: noisier.encoder, targets: cleaner.encoder, dimension: online.configuration.width, tau: configuration.tau
     )
 
-    online.zeroGradients()
+    try online.zeroGradients()
     try online.backward(online1.tape!, gradients: OutputGradients(projection: contrast1.gradient))
     try online.backward(online2.tape!, gradients: OutputGradients(projection: contrast2.gradient))
     try online.backward(noisier.tape!, gradients: OutputGradients(encoder: consistency.gradient))
 
-    let norm = online.gradientNorm(of: trained)
+    let norm = try online.gradientNorm(of: trained)
     guard norm.isFinite else {
       throw ComputeError(
         "pre-training step \(k): the gradient norm is \(norm); lower training.learning_rate (\(configuration.learningRate))"
@@ -135,7 +135,7 @@ package struct PretrainStep {
     }
     let clips = configuration.clipNorm > 0 && k >= configuration.warmupSteps
     let rate = configuration.learningRate * configuration.learningRateSchedule.factor(at: k)
-    online.update(
+    try online.update(
       AdamWUpdate(
         step: k + 1, configuration.optimizer,
         gradientScale: clips ? Float(min(1, configuration.clipNorm / (norm + 1e-6))) : 1,
