@@ -128,6 +128,9 @@ let package = Package(
       name: "ForwardArm", dependencies: ["ComputeCPU", "Compute", "Models", "Noise", "Tensors"],
       path: "Benchmarks/forward/ForwardArm", swiftSettings: strict),
     .executableTarget(
+      name: "GPUArm", dependencies: ["ComputeCUDA", "ComputeCPU", "Compute", "Golden", "Models", "Noise", "Tensors"],
+      path: "Benchmarks/gpu/GPUArm", swiftSettings: strict),
+    .executableTarget(
       name: "QueueArm",
       dependencies: [
         "Worker", "Coordinator", "Aggregator", "Store", "Database", "Migrations", "Lifecycle", "Compute", "Models",
@@ -152,7 +155,10 @@ let package = Package(
       cxxSettings: [.unsafeFlags(["-O2", "-ffp-contract=off"])]),
     tests(
       "CUDATests",
-      ["ComputeCUDA", "CCUDA", "ComputeCPU", "CUDAEmulator", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
+      [
+        "ComputeCUDA", "CCUDA", "ComputeCPU", "CUDAEmulator", "Compute", "Golden", "Models", "Noise", "Tensors",
+        "TestSupport",
+      ]),
     tests("ComputeTests", ["ComputeCPU", "CKernels", "Compute", "Models", "Noise", "Tensors", "TestSupport"]),
     tests("TrainingTests", ["Training", "ComputeCPU", "Compute", "Models", "Tensors", "Golden", "TestSupport"]),
     tests("RunFileTests", ["RunFile", "Smoothing", "Noise", "Training", "TestSupport"]),

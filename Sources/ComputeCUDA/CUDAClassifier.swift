@@ -119,6 +119,19 @@ final class CUDAClassifier: Classifier {
   }
 
   func votes(for request: ChunkRequest) throws -> [Int32] {
+    try prepare(request)
+    try launch(request)
+    let sample = try spoiled.read(UInt32.self, count: 1)[0]
+    guard sample == .max else {
+      throw ComputeError(
+        "a logit of image \(request.imageIndex), \(request.phase) sample \(sample) is not finite; the checkpoint's "
+          + "weights overflow or hold NaN")
+    }
+    return try votes.read(Int32.self, count: configuration.classes)
+  }
+
+  /// Puts a chunk where the kernels look for it.
+  private func prepare(_ request: ChunkRequest) throws {
     context.enter()
     let c = configuration
     guard request.pixels.count == c.imageElements else {
@@ -139,19 +152,33 @@ final class CUDAClassifier: Classifier {
     for (i, slot) in slots.enumerated() {
       try slot.first.write([request.samples.lowerBound + UInt32(i * encoder.batch)])
     }
+  }
+
+  /// Runs the batches of a chunk, and waits for them.
+  private func launch(_ request: ChunkRequest, network: Bool = true) throws {
     let batches = (request.samples.count + encoder.batch - 1) / encoder.batch
     for i in 0..<batches {
       let slot = slots[i % slots.count]
-      try slot.stream.launch(try graph(slot, sampler: request.noise.sampler.name))
+      try slot.stream.launch(try graph(slot, sampler: request.noise.sampler.name, network: network))
     }
     for slot in slots { try slot.stream.synchronize() }
-    let sample = try spoiled.read(UInt32.self, count: 1)[0]
-    guard sample == .max else {
-      throw ComputeError(
-        "a logit of image \(request.imageIndex), \(request.phase) sample \(sample) is not finite; the checkpoint's "
-          + "weights overflow or hold NaN")
-    }
-    return try votes.read(Int32.self, count: c.classes)
+  }
+
+  // MARK: For measurements
+
+  /// The patches [batch, N, C·p²] drawn from a chunk's first sample on.
+  func patches(for request: ChunkRequest) throws -> [Float] {
+    try prepare(request)
+    let slot = slots[0]
+    try enqueueNoise(slot, sampler: request.noise.sampler.name)
+    try slot.stream.synchronize()
+    return try slot.workspace.readPatches(count: encoder.batch * configuration.imageElements)
+  }
+
+  /// A chunk without the network: noise is drawn, and what logits are left there is counted.
+  func withoutNetwork(_ request: ChunkRequest) throws {
+    try prepare(request)
+    try launch(request, network: false)
   }
 
   func logits(inputs: [Float], count: Int, noiseLevel: Double) throws -> [Float] {
@@ -195,19 +222,13 @@ final class CUDAClassifier: Classifier {
   }
 
   /// Noise, network, votes and the step to the slot's next batch, recorded once per sampler.
-  private func graph(_ slot: Slot, sampler: String) throws -> CUDAGraph {
-    if let known = slot.graphs[sampler] { return known }
-    let (kernels, elements) = (encoder.kernels, configuration.imageElements)
+  private func graph(_ slot: Slot, sampler: String, network: Bool) throws -> CUDAGraph {
+    let name = network ? sampler : sampler + " alone"
+    if let known = slot.graphs[name] { return known }
+    let kernels = encoder.kernels
     let graph = try slot.stream.capture {
-      var arguments: [CUDAKernels.Argument] = [
-        .pointer(slot.workspace.patches), .pointer(pixels.pointer), .pointer(chunk.pointer),
-        .pointer(slot.first.pointer),
-      ]
-      if sampler == "grid" { arguments.append(.pointer(gridTable.pointer)) }
-      try kernels.launch(
-        sampler + "_patches", arguments + [.geometry(geometry), .int(elements)],
-        blocks: (((elements + 1) / 2 + 255) / 256, encoder.batch, 1), threads: 256, on: slot.stream)
-      try encoder.enqueue(slot.workspace, tokenStart: tokenStart, on: slot.stream)
+      try enqueueNoise(slot, sampler: sampler)
+      if network { try encoder.enqueue(slot.workspace, tokenStart: tokenStart, on: slot.stream) }
       try kernels.launch(
         "count_votes",
         [
@@ -218,8 +239,19 @@ final class CUDAClassifier: Classifier {
         "advance", [.pointer(slot.first.pointer), .int(slots.count * encoder.batch)], blocks: (1, 1, 1), threads: 32,
         on: slot.stream)
     }
-    slot.graphs[sampler] = graph
+    slot.graphs[name] = graph
     return graph
+  }
+
+  private func enqueueNoise(_ slot: Slot, sampler: String) throws {
+    let elements = configuration.imageElements
+    var arguments: [CUDAKernels.Argument] = [
+      .pointer(slot.workspace.patches), .pointer(pixels.pointer), .pointer(chunk.pointer), .pointer(slot.first.pointer),
+    ]
+    if sampler == "grid" { arguments.append(.pointer(gridTable.pointer)) }
+    try encoder.kernels.launch(
+      sampler + "_patches", arguments + [.geometry(geometry), .int(elements)],
+      blocks: (((elements + 1) / 2 + 255) / 256, encoder.batch, 1), threads: 256, on: slot.stream)
   }
 
   /// Puts the level's time embedding into token 1's start. Returns its c_in.
@@ -255,7 +287,7 @@ final class CUDAClassifier: Classifier {
 }
 
 /// As `Chunk` of common.cuh.
-private struct ChunkOnDevice: BitwiseCopyable {
+struct ChunkOnDevice: BitwiseCopyable {
   var key: (UInt32, UInt32)
   var image: UInt32
   var phase: UInt32

@@ -99,7 +99,7 @@ final class DeviceMemory {
     }
   }
 
-  /// Sets every 32-bit word.
+  /// Sets every whole 32-bit word.
   func fill(_ word: UInt32) throws {
     try context.check(context.driver.fill(pointer, word, bytes / 4), "filling memory of the GPU")
   }
@@ -110,7 +110,8 @@ struct OutOfDeviceMemory: Error {
   let bytes: Int
 }
 
-/// A queue of work on the device.
+/// A queue of work on the device. It waits for the copies and fills that the host asked for before, and later ones wait
+/// for it, so memory that the host writes is never read too early.
 final class CUDAStream {
   private let context: CUDAContext
   let handle: rrcm_cu_stream
@@ -118,7 +119,7 @@ final class CUDAStream {
   fileprivate init(_ context: CUDAContext) throws {
     var handle: rrcm_cu_stream?
     try context.check(
-      context.driver.create_stream(&handle, UInt32(RRCM_CU_STREAM_NON_BLOCKING)), "making a stream")
+      context.driver.create_stream(&handle, UInt32(RRCM_CU_STREAM_DEFAULT)), "making a stream")
     (self.context, self.handle) = (context, handle!)
   }
 

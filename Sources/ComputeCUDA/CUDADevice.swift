@@ -5,7 +5,7 @@ package import Tensors
 
 /// One NVIDIA GPU, opened at run time.
 package struct CUDADevice: Device {
-  /// Of classifiers.
+  /// Of products, in classifiers and in training, whose parameters, gradients and moments are float32 in each.
   package enum Precision: String, Sendable, CaseIterable {
     /// Float32 throughout, no TF32.
     case f32
@@ -21,14 +21,14 @@ package struct CUDADevice: Device {
   static let kernelsVersion = 1
 
   package let precision: Precision
-  private let context: CUDAContext
+  let context: CUDAContext
   private let compiler: KernelCompiler
   private let facts: CUDADeviceFacts
 
   /// - Parameters:
   ///   - libraries: NVIDIA's; nil opens those of this machine.
   ///   - choice: an index such as `0`, or a UUID such as `GPU-1b4e28ba-…`, of which the beginning is enough.
-  ///   - precision: of classifiers.
+  ///   - precision: of products.
   ///   - cache: folder of compiled kernels; nil compiles them at each start.
   /// - Throws: `CUDAProblems` when libraries or the device are missing, `ComputeError` when it cannot be used.
   package init(
@@ -59,7 +59,7 @@ package struct CUDADevice: Device {
   }
 
   package func makeNetwork(_ configuration: ViTConfiguration, state: StateDict) throws -> any Network {
-    throw ComputeError("training runs on CPU workers; start one with --device cpu, and this one with --kinds certify")
+    try CUDANetwork(configuration, state: state, precision: precision, context: context, compiler: compiler)
   }
 }
 

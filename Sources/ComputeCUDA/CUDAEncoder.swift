@@ -198,6 +198,10 @@ struct CUDAWorkspace {
   /// The place of element `index` of a buffer of the network's precision.
   func element(_ pointer: rrcm_cu_pointer, _ index: Int) -> rrcm_cu_pointer { pointer + UInt64(index * elementBytes) }
 
+  func readPatches(count: Int) throws -> [Float] {
+    try memory.read(Float.self, count: count, at: Int(patches - memory.pointer))
+  }
+
   func readLogits(count: Int) throws -> [Float] {
     try memory.read(Float.self, count: count, at: Int(logits - memory.pointer))
   }

@@ -8,9 +8,10 @@ final class CUDAKernels {
   private let functions: [String: rrcm_cu_function]
   let element: Element
   /// Dynamic shared memory that a block may take.
-  private let sharedLimit: Int
+  let sharedLimit: Int
 
-  init(_ element: Element, context: CUDAContext, compiler: KernelCompiler) throws {
+  /// - Parameter training: also those that only training needs.
+  init(_ element: Element, training: Bool = false, context: CUDAContext, compiler: KernelCompiler) throws {
     let driver = context.driver
     var limit: Int32 = 0
     try context.check(
@@ -33,8 +34,21 @@ final class CUDAKernels {
     }
     try load(.noise, ["grid_patches", "gaussian_patches", "input_patches", "advance"])
     try load(.network(element), ["embed", "layer_norm", "layer_norm_float", "bias_gelu", "count_votes"])
-    let attentions = element == .bfloat16 ? ["attention", "attention_32", "attention_64"] : ["attention"]
+    let widths = element == .bfloat16 ? ["", "_32", "_64"] : [""]
+    var attentions = widths.map { "attention" + $0 }
     try load(.attention(element), attentions)
+    if training {
+      try load(
+        .training(element),
+        [
+          "train_embed", "patch_rows", "to_element", "gelu_of_sum", "gelu_backward", "layer_norm_backward",
+          "column_sums", "column_sums_float", "norm_sums", "add_pieces", "batch_norm_moments", "running_scale",
+          "batch_norm_relu", "batch_norm_relu_backward", "segment_squares", "adamw", "average",
+        ])
+      let backward = widths.flatMap { ["attention_backward_queries" + $0, "attention_backward_keys" + $0] }
+      try load(.attentionBackward(element), backward)
+      attentions += backward
+    }
     for name in attentions {
       try context.check(
         driver.set_function_attribute(
@@ -54,8 +68,11 @@ final class CUDAKernels {
     case pointer(rrcm_cu_pointer)
     case int(Int)
     case long(Int)
+    case float(Float)
     case places(AttentionPlaces)
+    case gradientPlaces(AttentionGradientPlaces)
     case geometry(PatchGeometry)
+    case adamW(AdamWConstants)
   }
 
   func launch(
@@ -68,7 +85,7 @@ final class CUDAKernels {
           + " too many tokens for it")
     }
     // Each argument in a slot of its own, aligned for the widest.
-    let slot = 128
+    let slot = 256
     let memory = UnsafeMutableRawPointer.allocate(byteCount: slot * arguments.count, alignment: 16)
     defer { memory.deallocate() }
     var pointers: [UnsafeMutableRawPointer?] = []
@@ -78,6 +95,9 @@ final class CUDAKernels {
       case .pointer(let value): place.storeBytes(of: value, as: rrcm_cu_pointer.self)
       case .int(let value): place.storeBytes(of: Int32(value), as: Int32.self)
       case .long(let value): place.storeBytes(of: Int64(value), as: Int64.self)
+      case .float(let value): place.storeBytes(of: value, as: Float.self)
+      case .gradientPlaces(let value): place.storeBytes(of: value, as: AttentionGradientPlaces.self)
+      case .adamW(let value): place.storeBytes(of: value, as: AdamWConstants.self)
       case .places(let value): place.storeBytes(of: value, as: AttentionPlaces.self)
       case .geometry(let value): place.storeBytes(of: value, as: PatchGeometry.self)
       }

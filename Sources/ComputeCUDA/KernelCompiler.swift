@@ -20,17 +20,22 @@ struct KernelCompiler {
     static let noise = Source(file: "noise.cu", options: ["--fmad=false"])
     static func network(_ element: Element) -> Source { Source(file: "network.cu", options: element.options) }
     static func attention(_ element: Element) -> Source { Source(file: "attention.cu", options: element.options) }
+    static func training(_ element: Element) -> Source { Source(file: "training.cu", options: element.options) }
+    static func attentionBackward(_ element: Element) -> Source {
+      Source(file: "attention_backward.cu", options: element.options)
+    }
   }
 
   /// Machine code for this architecture and, where it was compiled now, the compiler's log.
   func compile(_ source: Source) throws -> (code: [UInt8], log: String) {
     let options = ["--gpu-architecture=\(architecture)", "--std=c++17", "--ptxas-options=-v"] + source.options
-    let (common, text) = (rrcm_cuda_source("common.cuh")!, rrcm_cuda_source(source.file)!)
-    let key = ([libraries.nvrtcVersion] + options + [String(cString: common), String(cString: text)])
+    let text = rrcm_cuda_source(source.file)!
+    let headers = Self.headers.map { rrcm_cuda_source($0)! }
+    let key = ([libraries.nvrtcVersion] + options + (headers + [text]).map { String(cString: $0) })
       .joined(separator: "\u{0}")
     let path = cache.map { "\($0)/\(SHA256(hashing: key.utf8).hex).cubin" }
     if let path, let code = try? Bytes(contentsOf: path).array, !code.isEmpty { return (code, "") }
-    let compiled = try compile(source.file, text: text, common: common, options: options)
+    let compiled = try compile(source.file, text: text, headers: headers, options: options)
     // A cache that cannot be written costs a second at the next start, nothing more.
     if let path, let cache {
       mkdir(cache, 0o755)
@@ -39,14 +44,16 @@ struct KernelCompiler {
     return compiled
   }
 
+  /// What sources include.
+  private static let headers = ["common.cuh", "attention.cuh"]
+
   private func compile(
-    _ name: String, text: UnsafePointer<CChar>, common: UnsafePointer<CChar>, options: [String]
+    _ name: String, text: UnsafePointer<CChar>, headers: [UnsafePointer<CChar>], options: [String]
   ) throws -> (code: [UInt8], log: String) {
     let nvrtc = libraries.nvrtc
     var program: rrcm_nvrtc_program?
-    let created = withCStrings(["common.cuh"]) { names in
-      withUnsafePointer(to: Optional(common)) { nvrtc.create(&program, text, name, 1, $0, names) }
-    }
+    let sources: [UnsafePointer<CChar>?] = headers
+    let created = withCStrings(Self.headers) { nvrtc.create(&program, text, name, Int32(headers.count), sources, $0) }
     guard created == 0, program != nil else { throw ComputeError("NVRTC cannot take \(name): \(reason(created))") }
     defer { _ = nvrtc.destroy(&program) }
     let status = withCStrings(options) { nvrtc.compile(program, Int32(options.count), $0) }

@@ -1,12 +1,22 @@
 internal import CCUDA
 internal import Compute
 
-/// y = x·Wᵀ, plus a bias, plus what is added to: one linear layer over a fixed number of rows, with one algorithm of
-/// cuBLASLt chosen once and kept.
+/// y = x·Wᵀ, plus a bias, plus what is added to: one linear layer over a fixed number of rows, or one of the two products
+/// of its gradient, with one algorithm of cuBLASLt chosen once and kept.
 ///
 /// Algorithms that add partial sums in an order of chance are not considered, so the same operands give the same bits.
 final class Product {
+  enum Form: Hashable {
+    /// x [rows, depth] · (w [columns, depth])ᵀ: a layer's result.
+    case forward
+    /// x [rows, depth] · w [depth, columns]: from the result's gradient to the input's.
+    case back
+    /// (x [depth, rows])ᵀ · w [depth, columns]: from the result's gradient and the input to the weight's gradient.
+    case weights
+  }
+
   struct Shape: Hashable {
+    var form = Form.forward
     var rows: Int
     var columns: Int
     var depth: Int
@@ -15,6 +25,8 @@ final class Product {
     var result: Element
     /// Distance between x's rows.
     var xRow: Int
+    /// Distance between w's rows; nil when they lie side by side.
+    var wRow: Int? = nil
     /// Distance between the result's rows.
     var yRow: Int
     /// Distance between the rows of what is added to; nil when nothing is.
@@ -56,14 +68,20 @@ final class Product {
       }
     }
     // Theirs are columns where ours are rows: yᵀ = W·xᵀ with W stored as its transpose.
-    try set(RRCM_LT_OPERATION_TRANSPOSE_A, 1)
+    let (transposesW, transposesX) = (shape.form == .forward, shape.form == .weights)
+    if transposesW { try set(RRCM_LT_OPERATION_TRANSPOSE_A, 1) }
+    if transposesX { try set(RRCM_LT_OPERATION_TRANSPOSE_B, 1) }
     if shape.bias {
       precondition(shape.result == .float32, "the bias has the result's type, and ours are float32")
       try set(RRCM_LT_OPERATION_EPILOGUE, Int32(RRCM_LT_EPILOGUE_BIAS))
     }
     layouts = (
-      try layout(shape.operands, rows: shape.depth, columns: shape.columns, leading: shape.depth),
-      try layout(shape.operands, rows: shape.depth, columns: shape.rows, leading: shape.xRow),
+      transposesW
+        ? try layout(shape.operands, rows: shape.depth, columns: shape.columns, leading: shape.wRow ?? shape.depth)
+        : try layout(shape.operands, rows: shape.columns, columns: shape.depth, leading: shape.wRow ?? shape.columns),
+      transposesX
+        ? try layout(shape.operands, rows: shape.rows, columns: shape.depth, leading: shape.xRow)
+        : try layout(shape.operands, rows: shape.depth, columns: shape.rows, leading: shape.xRow),
       try layout(shape.result, rows: shape.columns, columns: shape.rows, leading: shape.baseRow ?? shape.yRow),
       try layout(shape.result, rows: shape.columns, columns: shape.rows, leading: shape.yRow)
     )
@@ -71,7 +89,8 @@ final class Product {
     try check(lt.create_preference(&preference), "prefer an algorithm")
     defer { _ = lt.destroy_preference(preference) }
     var limit = Self.workspaceLimit
-    var reductions: UInt32 = 0
+    // The gradient of a weight is a small matrix of long sums: without cutting them most of the GPU would idle.
+    var reductions = UInt32(shape.form == .weights ? RRCM_LT_REDUCTION_IN_ORDER : 0)
     try check(
       lt.set_preference(preference, Int32(RRCM_LT_PREFERENCE_WORKSPACE), &limit, 8), "limit its workspace")
     try check(
@@ -103,7 +122,7 @@ final class Product {
     _ = lt.destroy_operation(operation)
   }
 
-  /// Enqueues y = x·Wᵀ + bias + base. `base` may be y itself.
+  /// Enqueues the product + bias + base. `base` may be y itself.
   func enqueue(
     x: rrcm_cu_pointer, weight: rrcm_cu_pointer, into y: rrcm_cu_pointer, base: rrcm_cu_pointer? = nil,
     bias: rrcm_cu_pointer? = nil, workspace: DeviceMemory, on stream: CUDAStream

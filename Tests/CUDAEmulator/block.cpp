@@ -1,9 +1,12 @@
-// Blocks of threads as fibres.
+// Blocks of threads as fibres. A fibre is made once and runs one thread after another; after its first entry, switching
+// is a jump that saves no signal mask, which would cost two system calls.
 #include "block.h"
 
+#include <setjmp.h>
 #include <stdlib.h>
 #include <ucontext.h>
 
+#include <memory>
 #include <vector>
 
 Index threadIdx, blockIdx, blockDim;
@@ -16,43 +19,61 @@ constexpr size_t stack_bytes = 256 << 10, lanes = 32;
 enum State { ready, at_block_barrier, at_warp_barrier, done };
 
 struct Fibre {
-  ucontext_t context;
-  unsigned index;
-  State state;
+  jmp_buf place;
+  std::unique_ptr<unsigned char[]> stack;
+  bool started = false;
+  unsigned index = 0;
+  State state = done;
   unsigned char exchange[16];
 };
 
-std::vector<Fibre> fibres;
-std::vector<unsigned char> stacks;
-ucontext_t scheduler;
+std::vector<std::unique_ptr<Fibre>> fibres;
+jmp_buf scheduler;
 Fibre *current;
 Entry entry;
 void **entry_arguments;
 
-void start() {
-  entry(entry_arguments);
-  current->state = done;
+[[gnu::noinline]] void wait(State state) {
+  current->state = state;
+  if (_setjmp(current->place) == 0) _longjmp(scheduler, 1);
 }
 
-void wait(State state) {
-  Fibre *fibre = current;
-  fibre->state = state;
-  swapcontext(&fibre->context, &scheduler);
+void start() {
+  for (;;) {
+    entry(entry_arguments);
+    wait(done);
+  }
+}
+
+/// Runs a fibre until it waits.
+[[gnu::noinline]] void resume(Fibre *fibre) {
+  current = fibre;
+  threadIdx = {fibre->index, 0, 0};
+  if (_setjmp(scheduler) != 0) return;
+  if (fibre->started) _longjmp(fibre->place, 1);
+  fibre->started = true;
+  ucontext_t context;
+  getcontext(&context);
+  context.uc_stack.ss_sp = fibre->stack.get();
+  context.uc_stack.ss_size = stack_bytes;
+  context.uc_link = nullptr;
+  makecontext(&context, start, 0);
+  setcontext(&context);
 }
 
 /// Frees fibres first..<last when all that are not done wait at this barrier.
 bool release(size_t first, size_t last, State barrier) {
   bool waiting = false;
   for (size_t i = first; i < last; i++) {
-    if (fibres[i].state == barrier) {
+    if (fibres[i]->state == barrier) {
       waiting = true;
-    } else if (fibres[i].state != done) {
+    } else if (fibres[i]->state != done) {
       return false;
     }
   }
   if (!waiting) return false;
   for (size_t i = first; i < last; i++) {
-    if (fibres[i].state == barrier) fibres[i].state = ready;
+    if (fibres[i]->state == barrier) fibres[i]->state = ready;
   }
   return true;
 }
@@ -67,7 +88,7 @@ void emulated_exchange(void *value, size_t bytes, int mask) {
   memcpy(self->exchange, value, bytes);
   __syncwarp();
   unsigned char other[16];
-  memcpy(other, fibres[self->index ^ (unsigned)mask].exchange, bytes);
+  memcpy(other, fibres[self->index ^ (unsigned)mask]->exchange, bytes);
   __syncwarp();
   memcpy(value, other, bytes);
 }
@@ -99,8 +120,10 @@ void emulated_mma(float d[4], const uint32_t a[4], uint32_t b0, uint32_t b1) {
 
 bool run_kernel(Entry kernel, void **arguments, Index grid, Index block, size_t shared_bytes) {
   const size_t count = (size_t)block.x * block.y * block.z;
-  fibres.resize(count);
-  stacks.resize(count * stack_bytes);
+  while (fibres.size() < count) {
+    fibres.push_back(std::make_unique<Fibre>());
+    fibres.back()->stack.reset(new unsigned char[stack_bytes]);
+  }
   std::vector<unsigned char> shared(shared_bytes + 16, 0xAB);
   emulated_shared = (unsigned char *)(((uintptr_t)shared.data() + 15) & ~(uintptr_t)15);
   blockDim = block;
@@ -110,32 +133,27 @@ bool run_kernel(Entry kernel, void **arguments, Index grid, Index block, size_t 
     for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++) {
       for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++) {
         for (size_t i = 0; i < count; i++) {
-          Fibre &fibre = fibres[i];
-          fibre.index = (unsigned)i;
-          fibre.state = ready;
-          getcontext(&fibre.context);
-          fibre.context.uc_stack.ss_sp = stacks.data() + i * stack_bytes;
-          fibre.context.uc_stack.ss_size = stack_bytes;
-          fibre.context.uc_link = &scheduler;
-          makecontext(&fibre.context, start, 0);
+          fibres[i]->index = (unsigned)i;
+          fibres[i]->state = ready;
         }
         for (;;) {
           bool ran = false, left = false;
           for (size_t i = 0; i < count; i++) {
-            if (fibres[i].state == ready) {
-              current = &fibres[i];
-              threadIdx = {(unsigned)i, 0, 0};
-              swapcontext(&scheduler, &fibres[i].context);
+            if (fibres[i]->state == ready) {
+              resume(fibres[i].get());
               ran = true;
             }
-            left |= fibres[i].state != done;
+            left |= fibres[i]->state != done;
           }
           if (!left) break;
           for (size_t warp = 0; warp < count; warp += lanes) {
             ran |= release(warp, warp + lanes < count ? warp + lanes : count, at_warp_barrier);
           }
           ran |= release(0, count, at_block_barrier);
-          if (!ran) return false;  // threads of one block wait for each other at different barriers
+          if (!ran) {  // threads of one block wait for each other at different barriers
+            fibres.clear();
+            return false;
+          }
         }
       }
     }

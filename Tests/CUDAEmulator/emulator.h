@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <utility>
+
 struct Index {
   unsigned x, y, z;
 };
@@ -75,7 +77,8 @@ struct NamedEntry {
   Entry entry;
 };
 extern const NamedEntry noise_entries[], network_float_entries[], network_bf16_entries[], attention_float_entries[],
-    attention_bf16_entries[];
+    attention_bf16_entries[], training_float_entries[], training_bf16_entries[], attention_backward_float_entries[],
+    attention_backward_bf16_entries[];
 
 #define ARGUMENT(type, i) (*(type *)arguments[i])
 

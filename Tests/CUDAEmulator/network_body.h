@@ -1,8 +1,12 @@
-// network.cu and attention.cu for one element; ENTRIES(name) names the tables.
+// network.cu, attention.cu, training.cu and attention_backward.cu for one element; ENTRIES(name) names the tables.
 namespace {
 #include "../../Sources/CCUDA/kernels/network.cu"
 namespace attentions {
 #include "../../Sources/CCUDA/kernels/attention.cu"
+#include "../../Sources/CCUDA/kernels/attention_backward.cu"
+}
+namespace trainings {
+#include "../../Sources/CCUDA/kernels/training.cu"
 }
 }
 
@@ -35,5 +39,53 @@ const NamedEntry ENTRIES(attention)[] = {
     {"attention_32", [](void **arguments) { attentions::attention_32(ARGUMENT(attentions::AttentionPlaces, 0)); }},
     {"attention_64", [](void **arguments) { attentions::attention_64(ARGUMENT(attentions::AttentionPlaces, 0)); }},
 #endif
+    {nullptr, nullptr},
+};
+
+const NamedEntry ENTRIES(attention_backward)[] = {
+    {"attention_backward_queries",
+     [](void **arguments) { attentions::attention_backward_queries(ARGUMENT(attentions::AttentionGradientPlaces, 0)); }},
+    {"attention_backward_keys",
+     [](void **arguments) { attentions::attention_backward_keys(ARGUMENT(attentions::AttentionGradientPlaces, 0)); }},
+#ifdef RRCM_BF16
+#define BACKWARD(name) \
+  {#name, [](void **arguments) { attentions::name(ARGUMENT(attentions::AttentionGradientPlaces, 0)); }}
+    BACKWARD(attention_backward_queries_32),
+    BACKWARD(attention_backward_queries_64),
+    BACKWARD(attention_backward_keys_32),
+    BACKWARD(attention_backward_keys_64),
+#endif
+    {nullptr, nullptr},
+};
+
+// Calls a kernel with as many of the launch's arguments as it takes, by its own types.
+template <typename... Types, size_t... Places>
+void call(void (*kernel)(Types...), void **arguments, std::index_sequence<Places...>) {
+  kernel(ARGUMENT(Types, Places)...);
+}
+template <typename... Types>
+void call(void (*kernel)(Types...), void **arguments) {
+  call(kernel, arguments, std::index_sequence_for<Types...>());
+}
+#define TRAINING(name) {#name, [](void **arguments) { call(trainings::name, arguments); }}
+
+const NamedEntry ENTRIES(training)[] = {
+    TRAINING(train_embed),
+    TRAINING(patch_rows),
+    TRAINING(to_element),
+    TRAINING(gelu_of_sum),
+    TRAINING(gelu_backward),
+    TRAINING(layer_norm_backward),
+    TRAINING(column_sums),
+    TRAINING(column_sums_float),
+    TRAINING(norm_sums),
+    TRAINING(add_pieces),
+    TRAINING(batch_norm_moments),
+    TRAINING(running_scale),
+    TRAINING(batch_norm_relu),
+    TRAINING(batch_norm_relu_backward),
+    TRAINING(segment_squares),
+    TRAINING(adamw),
+    TRAINING(average),
     {nullptr, nullptr},
 };

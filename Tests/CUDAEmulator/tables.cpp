@@ -164,6 +164,10 @@ rrcm_cu_driver rrcm_emulated_driver(void) {
     if (name.rfind("noise.cu", 0) == 0) entries = noise_entries;
     if (name.rfind("network.cu", 0) == 0) entries = half ? network_bf16_entries : network_float_entries;
     if (name.rfind("attention.cu", 0) == 0) entries = half ? attention_bf16_entries : attention_float_entries;
+    if (name.rfind("training.cu", 0) == 0) entries = half ? training_bf16_entries : training_float_entries;
+    if (name.rfind("attention_backward.cu", 0) == 0) {
+      entries = half ? attention_backward_bf16_entries : attention_backward_float_entries;
+    }
     if (!entries) return invalid_value;
     *module = new rrcm_cu_module_s{entries};
     return 0;
@@ -190,9 +194,9 @@ rrcm_cu_driver rrcm_emulated_driver(void) {
     }
     // Arguments are taken at the launch, not when it runs.
     std::vector<std::vector<unsigned char>> copies;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 16; i++) {
       if (i > 0 && parameters[i] == nullptr) break;
-      copies.emplace_back((unsigned char *)parameters[i], (unsigned char *)parameters[i] + 128);
+      copies.emplace_back((unsigned char *)parameters[i], (unsigned char *)parameters[i] + 256);
     }
     return enqueue(stream, {[=]() mutable {
       std::lock_guard<std::recursive_mutex> guard(lock);
@@ -258,7 +262,7 @@ rrcm_nvrtc rrcm_emulated_nvrtc(void) {
 
 struct rrcm_lt_handle_s {};
 struct rrcm_lt_operation_s {
-  int compute, transposes_a, epilogue;
+  int compute, transposes_a, transposes_b, epilogue;
   const float *bias;
 };
 struct rrcm_lt_layout_s {
@@ -274,11 +278,12 @@ rrcm_lt rrcm_emulated_lt(void) {
   l.create = [](rrcm_lt_handle *handle) { return *handle = new rrcm_lt_handle_s, 0; };
   l.destroy = [](rrcm_lt_handle handle) { return delete handle, 0; };
   l.create_operation = [](rrcm_lt_operation *operation, int compute, int) {
-    return *operation = new rrcm_lt_operation_s{compute, 0, 1, nullptr}, 0;
+    return *operation = new rrcm_lt_operation_s{compute, 0, 0, 1, nullptr}, 0;
   };
   l.destroy_operation = [](rrcm_lt_operation operation) { return delete operation, 0; };
   l.set_operation = [](rrcm_lt_operation operation, int attribute, const void *value, size_t bytes) {
     if (attribute == RRCM_LT_OPERATION_TRANSPOSE_A && bytes == 4) return memcpy(&operation->transposes_a, value, 4), 0;
+    if (attribute == RRCM_LT_OPERATION_TRANSPOSE_B && bytes == 4) return memcpy(&operation->transposes_b, value, 4), 0;
     if (attribute == RRCM_LT_OPERATION_EPILOGUE && bytes == 4) return memcpy(&operation->epilogue, value, 4), 0;
     if (attribute == RRCM_LT_OPERATION_BIAS && bytes == 8) return memcpy(&operation->bias, value, 8), 0;
     return 7;
@@ -293,9 +298,10 @@ rrcm_lt rrcm_emulated_lt(void) {
   l.choose = [](rrcm_lt_handle, rrcm_lt_operation operation, rrcm_lt_layout a, rrcm_lt_layout b, rrcm_lt_layout c,
                 rrcm_lt_layout d, rrcm_lt_preference, int, rrcm_lt_choice *choices, int *found) {
     if (const int error = failing("choose")) return error;
-    // What the documented interface asks of shapes: Aᵀ·B with equal depths, C and D alike.
-    const bool fits = operation->transposes_a == 1 && a->rows == b->rows && a->columns == d->rows &&
-                      b->columns == d->columns && c->rows == d->rows && c->columns == d->columns && a->type == b->type &&
+    // What the documented interface asks of shapes: equal depths, C and D alike.
+    const bool ta = operation->transposes_a == 1, tb = operation->transposes_b == 1;
+    const bool fits = (ta ? a->rows : a->columns) == (tb ? b->columns : b->rows) &&
+                      (ta ? a->columns : a->rows) == d->rows && (tb ? b->rows : b->columns) == d->columns && c->rows == d->rows && c->columns == d->columns && a->type == b->type &&
                       c->type == d->type && a->leading >= (int64_t)a->rows && b->leading >= (int64_t)b->rows &&
                       c->leading >= (int64_t)c->rows && d->leading >= (int64_t)d->rows;
     *found = fits ? 1 : 0;
@@ -325,6 +331,7 @@ rrcm_lt rrcm_emulated_lt(void) {
           (keep != 0 && !owned(c_pointer, bytes(cl)))) {
         return 14;
       }
+      const bool ta = now.transposes_a == 1, tb = now.transposes_b == 1;
       const bool tf32 = now.compute == RRCM_LT_COMPUTE_TF32;
       const auto element = [tf32](rrcm_cu_pointer p, const rrcm_lt_layout_s &layout, uint64_t row, uint64_t column) {
         const uint64_t i = column * (uint64_t)layout.leading + row;
@@ -335,7 +342,9 @@ rrcm_lt rrcm_emulated_lt(void) {
       for (uint64_t j = 0; j < dl.columns; j++) {
         for (uint64_t i = 0; i < dl.rows; i++) {
           float sum = 0;
-          for (uint64_t k = 0; k < al.rows; k++) sum += element(a_pointer, al, k, i) * element(b_pointer, bl, k, j);
+          for (uint64_t k = 0; k < (ta ? al.rows : al.columns); k++) {
+            sum += element(a_pointer, al, ta ? k : i, ta ? i : k) * element(b_pointer, bl, tb ? j : k, tb ? k : j);
+          }
           sum *= scale;
           if (keep != 0) sum += keep * ((float *)c_pointer)[j * (uint64_t)cl.leading + i];
           if (now.epilogue == RRCM_LT_EPILOGUE_BIAS) sum += now.bias[i];

@@ -148,4 +148,24 @@ struct CUDAClassifierTests {
     #expect(try id(.bf16, 4) == one)
     #expect(try id(.bf16, 8) != one && id(.tf32, 4) != one)
   }
+
+  @Test(
+    "patches drawn on the GPU are the CPU's pixels, normalised, to the bit", arguments: [Sampler.grid(m: 2), .gaussian])
+  func noiseBits(sampler: Sampler) throws {
+    let c = networks["odd"]!
+    let device = try emulated()
+    let classifier = try device.makeClassifier(c, state: randomState(c), batch: 3)
+    let noise = try NoiseStream(seed: 5, sigma: Sigma("0.25")!, sampler: sampler)
+    let request = ChunkRequest(
+      pixels: (0..<c.imageElements).map { UInt8(truncatingIfNeeded: $0 &* 41) }, imageIndex: 3, phase: .estimation,
+      samples: 10..<13, noise: noise)
+    #expect(
+      try device.patches(classifier, for: request).map(\.bitPattern)
+        == NoiseComparison.patches(c, request, count: 3).map(\.bitPattern))
+    // What is measured beside the network leaves the next chunk alone.
+    let votes = try classifier.votes(for: request)
+    try device.noiseAndCounting(classifier, for: request)
+    #expect(try classifier.votes(for: request) == votes)
+    #expect(try device.productRate(side: 16, repetitions: 2) > 0)
+  }
 }

@@ -15,7 +15,8 @@ private let nvrtcPath: String? = {
 @Suite("Compiling the kernels")
 struct KernelCompilerTests {
   private static let sources: [KernelCompiler.Source] = [
-    .noise, .network(.float32), .network(.bfloat16), .attention(.float32), .attention(.bfloat16),
+    .noise, .network(.float32), .network(.bfloat16), .attention(.float32), .attention(.bfloat16), .training(.float32),
+    .training(.bfloat16), .attentionBackward(.float32), .attentionBackward(.bfloat16),
   ]
 
   private func compiler(_ architecture: String) throws -> KernelCompiler {
@@ -44,8 +45,8 @@ struct KernelCompilerTests {
         #expect(usage.registers <= 168, "\(usage.kernel)")
       }
     }
-    // Kernels of two elements, and the noise.
-    #expect(kernels == 4 + 2 * 5 + 1 + 3)
+    // The noise; kernels of two elements; attention for one and both ways.
+    #expect(kernels == 4 + 2 * 5 + 1 + 3 + 2 * 17 + 2 + 6)
   }
 
   @Test(

@@ -17,7 +17,7 @@ let networks: [String: ViTConfiguration] = [
   "heads-64": ViTConfiguration(imageSize: 8, patchSize: 2, channels: 3, width: 128, depth: 2, heads: 2, classes: 7),
 ]
 
-/// Random tensors of a plausible size, gains near 1.
+/// Random tensors of a plausible size, gains near 1, variances positive.
 func randomState(_ configuration: ViTConfiguration, seed: Int64 = 1) -> StateDict {
   let stream = RandomStream(seed: seed, purpose: "test-weights")
   return StateDict(
@@ -26,9 +26,11 @@ func randomState(_ configuration: ViTConfiguration, seed: Int64 = 1) -> StateDic
       let normals = stream.normals(count: count, at: UInt32(i))
       let isMatrix = entry.shape.count >= 2 && entry.name.hasSuffix("weight")
       let values =
-        isMatrix
-        ? normals.map { $0 / Float(count / entry.shape[0]).squareRoot() }
-        : entry.name.hasSuffix("weight") ? normals.map { 1 + 0.2 * $0 } : normals.map { 0.3 * $0 }
+        entry.name.hasSuffix("running_var")
+        ? normals.map { 0.5 + $0.magnitude }
+        : isMatrix
+          ? normals.map { $0 / Float(count / entry.shape[0]).squareRoot() }
+          : entry.name.hasSuffix("weight") ? normals.map { 1 + 0.2 * $0 } : normals.map { 0.3 * $0 }
       return (entry.name, Tensor(shape: entry.shape, values: values))
     })
 }

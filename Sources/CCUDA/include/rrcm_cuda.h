@@ -27,7 +27,8 @@ enum {
   RRCM_CU_ATTRIBUTE_CAPABILITY_MINOR = 76,
   RRCM_CU_ATTRIBUTE_SHARED_BYTES_OPT_IN = 97,
   RRCM_CU_FUNCTION_DYNAMIC_SHARED_BYTES = 8,
-  RRCM_CU_STREAM_NON_BLOCKING = 1,
+  /// Waits for copies and fills that the host asked for before, and they for it.
+  RRCM_CU_STREAM_DEFAULT = 0,
   RRCM_CU_CAPTURE_THREAD_LOCAL = 1,
 };
 
@@ -108,11 +109,14 @@ enum {
   RRCM_LT_COMPUTE_FLOAT32 = 68,
   RRCM_LT_COMPUTE_TF32 = 77,
   RRCM_LT_OPERATION_TRANSPOSE_A = 3,
+  RRCM_LT_OPERATION_TRANSPOSE_B = 4,
   RRCM_LT_OPERATION_EPILOGUE = 7,
   RRCM_LT_OPERATION_BIAS = 8,
   RRCM_LT_EPILOGUE_BIAS = 4,
   RRCM_LT_PREFERENCE_WORKSPACE = 1,
   RRCM_LT_PREFERENCE_REDUCTIONS = 3,
+  /// Parts of a split sum go to the workspace and are added in order.
+  RRCM_LT_REDUCTION_IN_ORDER = 2,
   RRCM_LT_ALGORITHM_ID = 0,
   RRCM_LT_ALGORITHM_TILE = 1,
   RRCM_LT_ALGORITHM_SPLIT_K = 2,
@@ -148,7 +152,8 @@ const char *rrcm_cu_driver_open(const char *path, rrcm_cu_driver *driver);
 const char *rrcm_nvrtc_open(const char *path, rrcm_nvrtc *nvrtc);
 const char *rrcm_lt_open(const char *path, rrcm_lt *lt);
 
-/// Our kernels' source, NUL-terminated: `common.cuh`, `noise.cu`, `network.cu` or `attention.cu`; NULL for other names.
+/// Our kernels' source, NUL-terminated: the headers `common.cuh` and `attention.cuh`, and `noise.cu`, `network.cu`,
+/// `attention.cu`, `training.cu` or `attention_backward.cu`; NULL for other names.
 const char *rrcm_cuda_source(const char *name);
 
 #endif

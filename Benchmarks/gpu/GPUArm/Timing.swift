@@ -1,0 +1,54 @@
+internal import Compute
+internal import ComputeCUDA
+internal import Models
+internal import Tensors
+
+/// A classifier on the GPU that answers how long things take.
+struct Timing {
+  let folder: String
+  let precision: CUDADevice.Precision
+  let batch: Int?
+
+  func serve() throws {
+    let checkpoint = try CheckpointFile.read(folder: folder)
+    let c = checkpoint.configuration
+    let device = try CUDADevice(precision: precision)
+    let classifier = try device.makeClassifier(c, state: checkpoint, batch: batch)
+    var next = UInt32(0)
+    func chunk(_ count: UInt32) throws -> ChunkRequest {
+      defer { next += count }
+      return try Shapes.request(c, next..<next + count)
+    }
+    _ = try classifier.votes(for: try chunk(1))
+    GPUArm.say("ready \(device.summary), \(classifier.numerics)")
+    while let line = readLine() {
+      let words = line.split(separator: " ").map(String.init)
+      switch (words.first, words.last.flatMap { UInt32($0) }) {
+      case ("votes", let count?):
+        let request = try chunk(count)
+        GPUArm.say("\(try seconds { _ = try classifier.votes(for: request) })")
+      case ("noise", let count?):
+        let request = try chunk(count)
+        GPUArm.say("\(try seconds { try device.noiseAndCounting(classifier, for: request) })")
+      case ("peak", _): GPUArm.say("\(try device.productRate(side: 8192, repetitions: 50))")
+      case ("logits", _) where words.count == 2:
+        let file = try SafetensorsFile.read(path: words[1])
+        let inputs = file["inputs"]!.tensor()
+        let logits = try classifier.logits(
+          inputs: inputs.values, count: inputs.shape[0], noiseLevel: Double(file["level"]!.tensor().values[0]))
+        var output = SafetensorsFile()
+        output.append("logits", RawTensor(Tensor(shape: [inputs.shape[0], c.classes], values: logits)))
+        try output.write(to: words[1] + ".ours")
+        GPUArm.say("written")
+      default: throw ComputeError("unknown request: \(line)")
+      }
+    }
+  }
+
+  private func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = ContinuousClock.now
+    try body()
+    let time = start.duration(to: .now).components
+    return Double(time.seconds) + Double(time.attoseconds) * 1e-18
+  }
+}
