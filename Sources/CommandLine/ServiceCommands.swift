@@ -216,7 +216,7 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(
       name: .long,
       help:
-        "Precision of classifiers, part of the numerics id: cpu has f32 (its default) and bf16, cuda has bf16 (its default), tf32 and f32."
+        "Precision of classifiers, part of the numerics id: cpu has f32 (its default) and bf16, cuda has bf16 (its default), tf32 and f32. A GPU trains in it too; a CPU always trains in f32."
     )
     var precision: String?
     @Option(name: .long, help: "Samples per forward pass; part of the numerics id. Default: chosen for the network.")

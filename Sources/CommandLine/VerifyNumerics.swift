@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import Artifacts
 internal import Compute
-internal import ComputeCPU
 internal import Datasets
 internal import Foundation
 internal import Models
@@ -17,9 +16,11 @@ struct VerifyNumerics: AsyncParsableCommand, AnswersWithRows {
     discussion: """
       rrcm verify numerics digits-classifier digits --sigma 0.25
       rrcm verify numerics digits-classifier digits --sigma 0.25,1 --images 50 --samples 200
+      rrcm verify numerics digits-classifier digits --device cuda
 
       Every sample is classified by every numerics id that this machine computes, on the same bits of noise. Differences
       are why votes of two ids never meet in one certificate. Images are taken at equal distances from the whole set.
+      With --device cuda the precisions of that GPU are compared with each other and with this processor's.
       Next: rrcm worker start --precision bf16
       """)
   static let layouts = [
@@ -42,6 +43,10 @@ struct VerifyNumerics: AsyncParsableCommand, AnswersWithRows {
   var seed: Int64 = 0
   @Option(name: .long, help: "Threads for computing.")
   var threads = 1
+  @Option(
+    name: .long,
+    help: "Whose precisions to compare beside the processor's: cpu (no other), cuda, cuda:INDEX or cuda:UUID.")
+  var device = DeviceChoice.cpu
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
@@ -55,6 +60,8 @@ struct VerifyNumerics: AsyncParsableCommand, AnswersWithRows {
     if threads < 1 { problems.append("--threads is \(threads); it must be 1 or more") }
     guard problems.isEmpty else { throw InputProblems(problems) }
     let context = Context()
+    // Opened before anything else: a GPU that is not there should be said at once.
+    let devices = try Self.devices(device, threads: threads, kernels: context.home + "/kernels")
     let store = try await context.store("verify")
     guard let weights = try await store.checkpoint(checkpoint) else {
       throw InputProblems(["no checkpoint \"\(checkpoint)\"; see: rrcm checkpoint list"])
@@ -63,26 +70,34 @@ struct VerifyNumerics: AsyncParsableCommand, AnswersWithRows {
       throw InputProblems(["no image set \"\(dataset)\"; see: rrcm dataset list"])
     }
     let artifacts = try context.artifacts()
-    let (count, draws, seed, threads) = (images, samples, seed, threads)
+    let (count, draws, seed) = (images, samples, seed)
     var table = OutputTable(Self.layouts[0])
     for level in levels.compactMap({ $0 }) {
       let rows = try await offPool {
         try Self.compare(
           checkpoint: artifacts.checkpointFile(weights.digest), images: artifacts.imageSet(set.digest), sigma: level,
-          count: count, samples: draws, seed: seed, threads: threads)
+          count: count, samples: draws, seed: seed, devices: devices)
       }
       for row in rows { table.add(row) }
     }
     table.print(output)
   }
 
-  /// A row per pair of the ids that this machine computes.
+  /// The processor in each of its precisions, then the chosen GPU in each of its own.
+  private static func devices(_ choice: DeviceChoice, threads: Int, kernels: String) throws -> [any Device] {
+    let choices: [DeviceChoice] = choice == .cpu ? [.cpu] : [.cpu, choice]
+    return try choices.flatMap { choice in
+      try choice.precisions.map { try choice.open(precision: $0, threads: threads, kernels: kernels) }
+    }
+  }
+
+  /// A row per pair of the ids that these devices compute.
   private static func compare(
-    checkpoint: CheckpointFile, images: ImageSet, sigma: Sigma, count: Int, samples: Int, seed: Int64, threads: Int
+    checkpoint: CheckpointFile, images: ImageSet, sigma: Sigma, count: Int, samples: Int, seed: Int64,
+    devices: [any Device]
   ) throws -> [[OutputTable.Cell]] {
     var classifiers: [any Classifier] = []
-    for precision in CPUDevice.Precision.allCases {
-      let device = try CPUDevice(threads: threads, precision: precision)
+    for device in devices {
       // Some shapes have no bfloat16 form.
       guard let one = try? device.makeClassifier(checkpoint.configuration, state: checkpoint, batch: nil) else {
         continue
