@@ -93,13 +93,14 @@ struct CUDANetworkTests {
     if precision != .f32 { #expect(worst > 1e-6, "\(worst)") }
   }
 
-  @Test("in float32 golden forward passes, pre-training steps and fine-tuning steps agree, gradients included")
+  @Test("in float32 golden pre-training steps and fine-tuning steps agree, gradients included")
   func golden() async throws {
     let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
       .appendingPathComponent("../Fixtures/golden").standardizedFileURL.path
     let summary = try await withTemporaryFolder { folder async throws in
       // Emulated, the others take minutes.
-      for name in try FileManager.default.contentsOfDirectory(atPath: fixtures) where name.contains("_odd") {
+      for name in try FileManager.default.contentsOfDirectory(atPath: fixtures)
+      where name.contains("_odd") && !name.contains("forward") {
         try FileManager.default.copyItem(atPath: "\(fixtures)/\(name)", toPath: "\(folder)/\(name)")
       }
       var lines: [String] = []
@@ -107,7 +108,7 @@ struct CUDANetworkTests {
       #expect(summary.failed.isEmpty, "\(lines.filter { $0.contains("FAIL") }.joined(separator: "\n"))")
       return summary
     }
-    #expect(Set(summary.passed) == ["forward_odd", "finetune_forward_odd", "pretrain_odd", "finetune_odd"])
+    #expect(Set(summary.passed) == ["pretrain_odd", "finetune_odd"])
   }
 
   @Test("two trainings give equal bits, and one that is restored between steps gives them too", arguments: ["heads-32"])
