@@ -50,10 +50,10 @@ struct TrainingArm {
         gradient[k] = Float((probability - (k == i * classes + label ? 1 : 0)) / Double(labels.count))
       }
     }
-    network.zeroGradients()
+    try network.zeroGradients()
     try network.backward(outputs.tape!, gradients: OutputGradients(logits: gradient))
     step += 1
-    network.update(AdamWUpdate(step: step, groups: groups))
+    try network.update(AdamWUpdate(step: step, groups: groups))
     return loss / Double(labels.count)
   }
 }
