@@ -139,7 +139,7 @@ def train(path, count):
         if trained is None:
             # Without the final norm where it is not applied: it has no gradient, and AdamW would only decay it.
             names = [p for n, p in model.named_parameters() if shape["final_norm"] or not n.startswith("norm.")]
-            trained = model.train(), torch.optim.AdamW(names, lr=1e-4, weight_decay=0.01, fused=True), load_file(path)
+            trained = model.train(), torch.optim.AdamW(names, lr=1e-5, weight_decay=0.01, fused=True), load_file(path)
         network, optimizer, data = trained
         losses = []
         for _ in range(count):

@@ -62,7 +62,8 @@ package actor ComputeEngine {
   /// SHA-256 of the canary batch's logits, computed with the weights as they are in memory now.
   package func canary(checkpoint digest: String) throws -> String {
     let classifier = try classifier(digest)
-    let count = 16
+    // Fewer of large images, whose pass takes long: a worker is to vote within three seconds of its start.
+    let count = max(4, min(16, 65_536 / classifier.configuration.imageElements))
     let inputs = RandomStream(seed: 0, purpose: "canary")
       .normals(count: count * classifier.configuration.imageElements, at: 0)
     let logits = try classifier.logits(inputs: inputs, count: count, noiseLevel: 0.5)

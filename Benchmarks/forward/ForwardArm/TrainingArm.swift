@@ -29,7 +29,7 @@ struct TrainingArm {
     groups = Dictionary(
       uniqueKeysWithValues: layout.filter { entry in
         entry.isParameter && (configuration.finalNorm || !entry.name.hasPrefix("norm."))
-      }.map { ($0.name, (learningRate: 1e-4, weightDecay: 0.01)) })
+      }.map { ($0.name, (learningRate: 1e-5, weightDecay: 0.01)) })
   }
 
   /// One step; its loss.
