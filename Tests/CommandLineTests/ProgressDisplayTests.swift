@@ -40,6 +40,12 @@ import Testing
         == "probe ██████░░░░░░░░░░░░░░░░░░  25 %  25/100 items  10000 samples/s  2 min 20 s left")
   }
 
+  @Test("where drawing may stop early the time left is that of the items left")
+  func stopsEarly() async throws {
+    let view = try await view(done: 75, total: 100, samples: 600_000, draws: nil)
+    #expect(line(view, .init(seconds: 10, done: 5, samples: 100_000)).hasSuffix("10000 samples/s  50 s left"))
+  }
+
   @Test("before there is a pace the speed that live workers report tells the time left; without any it is unknown")
   func unknown() async throws {
     let plain = "probe ██████░░░░░░░░░░░░░░░░░░  25 %  25/100 items"

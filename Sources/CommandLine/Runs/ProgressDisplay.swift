@@ -7,7 +7,7 @@ struct ProgressDisplay {
   /// What is known of a run at one moment.
   struct View {
     var run: RunProgress
-    /// n0 + n of a certification; nil for training.
+    /// n0 + n of a certification that makes all its draws; nil for others.
     var drawsPerItem: Int64?
     var metrics: [(name: String, step: Int64, value: Double)] = []
     /// Live workers that hold work of the run.
@@ -15,7 +15,7 @@ struct ProgressDisplay {
     /// Sum of the speeds they report, in samples per second.
     var reportedSpeed: Double?
 
-    /// Samples of a certification, steps of a training: what takes the time.
+    /// What takes the time: samples of a certification (its items, where drawing may stop early), steps of a training.
     var work: (done: Int64, total: Int64) {
       drawsPerItem.map { (run.samples, run.total * $0) } ?? (run.done, run.total)
     }

@@ -102,7 +102,8 @@ struct RunCommand: AsyncParsableCommand {
   /// - Throws: `CommandFailure` when it did not end well.
   static func follow(_ id: Int64, in store: Store) async throws {
     var display = ProgressDisplay()
-    let draws = try await store.certification(ofRun: id).map { Int64($0.n0) + Int64($0.n) }
+    // Where drawing may stop early nobody knows how many draws are left: items count instead.
+    let draws = try await store.certification(ofRun: id).flatMap { $0.looks.isEmpty ? Int64($0.n0) + Int64($0.n) : nil }
     while true {
       let askedAt = ContinuousClock.now
       guard let run = try await store.progress(ofRun: id).first else {
