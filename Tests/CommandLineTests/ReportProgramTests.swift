@@ -90,9 +90,9 @@ import Testing
       let table = try await run(
         ["import", "cohen", file, "--name", "copy", "--n", "1000", "--alpha", "0.001", "--output", "csv"], environment)
       #expect(table.split(separator: "\n")[1].hasPrefix("copy,0.25,1000,0.001,3,1,1,1,"))
-      // The exported rows come back as they went, but for what an import cannot know.
+      // The exported rows come back as they went, but for the mode, which an import cannot know.
       let again = try await run(["export", "certificates", "imported:copy"], environment)
-      #expect(again == own)
+      #expect(own.contains("\tfixed\t") && again == own.replacing("\tfixed\t", with: "\t\t"))
       let report = try await run(["report", "1", "copy", "--format", "csv", "--radii", "0,0.25"], environment)
       let lines = report.split(separator: "\n")
       #expect(

@@ -36,12 +36,13 @@ import Worker
       #expect(
         try await fleet.number("SELECT agreed FROM rrcm.run_audit WHERE run_id = \(healthy)") >= 2, "each was audited")
 
-      // The broken worker first, so that it surely posts; the others come when it has.
+      // The broken worker alone until it has posted enough to be drawn: 200 chunks at a share of a fifth, four in ten of them wrong,
+      // escape with a probability below 1e-6.
       for name in ["a", "b"] { fleet.signal(name, SIGSTOP) }
-      let run = try await fleet.certify("attacked", n: 10_000, reversed: true, more: "audit: {share: 0.02}")
+      let run = try await fleet.certify("attacked", n: 10_000, reversed: true, more: "audit: {share: 0.2}")
       let worker = try failingWorker(fleet, "bad")
       defer { worker.cancel() }
-      try await eventually("it has posted") { try await fleet.progress(run).done > 0 }
+      try await eventually("it has posted") { try await fleet.progress(run).samples > 200 * 500 }
       for name in ["a", "b"] { fleet.signal(name, SIGCONT) }
       try await eventually("it is caught", seconds: 60) {
         try await fleet.number("SELECT count(*) FROM rrcm.worker WHERE name = 'bad' AND quarantined_at IS NOT NULL")
