@@ -1,4 +1,5 @@
 // The kernels for AVX-512: a vector of 16 floats is one register, a product tile 6 × 64.
+#include <immintrin.h>
 #include "kernels_tables.h"
 
 #if defined(__x86_64__)
@@ -8,6 +9,7 @@
 #define FN(name) avx512_##name
 #define ROWS 6
 #define PANELS 4
+#define GATHERS
 #include "kernels_body.h"
 #include "bf16_body.h"
 #include "noise_body.h"

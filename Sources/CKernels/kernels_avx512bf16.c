@@ -1,4 +1,5 @@
 // The kernels for AVX-512 with the dot product of bfloat16 pairs.
+#include <immintrin.h>
 #include "kernels_tables.h"
 
 #if defined(__x86_64__)
@@ -8,6 +9,7 @@
 #define FN(name) avx512bf16_##name
 #define ROWS 6
 #define PANELS 4
+#define GATHERS
 #define BF16_DOT
 #include "kernels_body.h"
 #include "bf16_body.h"

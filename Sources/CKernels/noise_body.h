@@ -32,33 +32,80 @@ INLINE void FN(uniforms)(const rrcm_noise_place *place, uint32_t pair, u8x64 *ev
   *odd = (c3 << 32) | (c2 & word);
 }
 
-// Number of thresholds at or under u, less those that `lowest` stands for. One comparison decides nearly always.
-INLINE int32_t FN(rounded_normal)(uint64_t u, const rrcm_grid_table *table) {
+INLINE int32_t FN(count_from)(uint32_t below, uint64_t u, const rrcm_grid_table *table) {
+  while (below < table->count && table->thresholds[below] <= u) below++;
+  return (int32_t)below;
+}
+
+// Number of thresholds at or under u. Most steps of the packed guide, which fits the first cache, hold no threshold.
+INLINE int32_t FN(count_packed)(uint64_t u, const rrcm_grid_table *table) {
+  const uint32_t entry = table->packed[u >> (64 - table->packed_bits)];
+  uint32_t below = entry >> 1;
+  return __builtin_expect(entry & 1, 0) ? FN(count_from)(below, u, table) : (int32_t)below;
+}
+
+// The same by the coarse guide. One comparison decides nearly always.
+INLINE int32_t FN(count_guided)(uint64_t u, const rrcm_grid_table *table) {
   uint32_t below = table->guide[u >> (64 - table->guide_bits)];
   below += (uint32_t)((below < table->count) & (table->thresholds[below] <= u));
   while (__builtin_expect(below < table->count && table->thresholds[below] <= u, 0)) below++;
-  return table->lowest + (int32_t)below;
+  return (int32_t)below;
 }
 
-// k of elements 2·pair … 2·pair + 15.
-INLINE i16 FN(grid_block)(const rrcm_noise_place *place, uint32_t pair, const rrcm_grid_table *table) {
-  u8x64 even, odd;
-  FN(uniforms)(place, pair, &even, &odd);
-  uint64_t u[16];
-  *(u8x64 *)u = even;
-  *(u8x64 *)(u + 8) = odd;
-  int32_t k[16];
-  UNROLL
-  for (int j = 0; j < 16; j++) k[j % 8 * 2 + j / 8] = FN(rounded_normal)(u[j], table);
-  i16 v;
-  __builtin_memcpy(&v, k, 64);
-  return v;
+// Blocks of sixteen elements whose uniforms are drawn before any of them is looked at again.
+#define RUN 16
+
+// k of elements 2·pair … 2·pair + 16·blocks - 1; blocks <= RUN.
+INLINE void FN(grid_run)(const rrcm_noise_place *place, uint32_t pair, const rrcm_grid_table *table, size_t blocks, i16 *k) {
+  uint64_t u[RUN][16];
+#ifdef GATHERS
+  if (table->packed) {
+    // One look for every lane; those whose step holds a threshold wait until the run is drawn, because a branch on a lane
+    // just drawn would stop the processor from going ahead.
+    uint16_t unsure[RUN];
+    for (size_t b = 0; b < blocks; b++) {
+      u8x64 even, odd;
+      FN(uniforms)(place, pair + 8 * (uint32_t)b, &even, &odd);
+      *(u8x64 *)u[b] = even;
+      *(u8x64 *)(u[b] + 8) = odd;
+      const u8x64 steps = (even >> (64 - table->packed_bits)) | ((odd >> (64 - table->packed_bits)) << 32);
+      const i16 entries = (i16)_mm512_i32gather_epi32((__m512i)steps, table->packed, 2) & 0xFFFF;
+      k[b] = (entries >> 1) + table->lowest;
+      unsure[b] = _mm512_test_epi32_mask((__m512i)entries, _mm512_set1_epi32(1));
+    }
+    for (size_t b = 0; b < blocks; b++) {
+      for (uint32_t left = unsure[b]; left; left &= left - 1) {
+        const int lane = __builtin_ctz(left);
+        int32_t *found = (int32_t *)&k[b] + lane;
+        const uint32_t below = (uint32_t)(*found - table->lowest);
+        *found = table->lowest + FN(count_from)(below, u[b][lane / 2 + lane % 2 * 8], table);
+      }
+    }
+    return;
+  }
+#endif
+  for (size_t b = 0; b < blocks; b++) {
+    u8x64 even, odd;
+    FN(uniforms)(place, pair + 8 * (uint32_t)b, &even, &odd);
+    *(u8x64 *)u[b] = even;
+    *(u8x64 *)(u[b] + 8) = odd;
+    int32_t *found = (int32_t *)&k[b];
+    if (table->packed) {
+      UNROLL
+      for (int j = 0; j < 16; j++) found[j % 8 * 2 + j / 8] = table->lowest + FN(count_packed)(u[b][j], table);
+    } else {
+      UNROLL
+      for (int j = 0; j < 16; j++) found[j % 8 * 2 + j / 8] = table->lowest + FN(count_guided)(u[b][j], table);
+    }
+  }
 }
 
 static void FN(grid_noise)(int32_t *integers, size_t count, const rrcm_noise_place *place, const rrcm_grid_table *table) {
-  for (size_t e = 0; e < count; e += 16) {
-    const i16 k = FN(grid_block)(place, (uint32_t)(e / 2), table);
-    __builtin_memcpy(integers + e, &k, (count - e < 16 ? count - e : 16) * sizeof(int32_t));
+  i16 k[RUN];
+  for (size_t e = 0; e < count; e += 16 * RUN) {
+    const size_t n = count - e < 16 * RUN ? count - e : 16 * RUN;
+    FN(grid_run)(place, (uint32_t)(e / 2), table, (n + 15) / 16, k);
+    __builtin_memcpy(integers + e, k, n * sizeof(int32_t));
   }
 }
 
@@ -66,7 +113,12 @@ static void FN(grid_pixels)(float *values, const uint8_t *pixels, size_t count, 
                             const rrcm_grid_table *table) {
   typedef uint8_t b16 __attribute__((vector_size(16), aligned(1)));
   const float unit = (float)(255 * table->m);
+  i16 k[RUN];
   for (size_t e = 0; e < count; e += 16) {
+    if (e % (16 * RUN) == 0) {
+      const size_t blocks = (count - e + 15) / 16;
+      FN(grid_run)(place, (uint32_t)(e / 2), table, blocks < RUN ? blocks : RUN, k);
+    }
     const size_t n = count - e < 16 ? count - e : 16;
     b16 bytes = {0};
     if (n == 16) {
@@ -74,7 +126,7 @@ static void FN(grid_pixels)(float *values, const uint8_t *pixels, size_t count, 
     } else {
       __builtin_memcpy(&bytes, pixels + e, n);
     }
-    const i16 sum = table->m * __builtin_convertvector(bytes, i16) + FN(grid_block)(place, (uint32_t)(e / 2), table);
+    const i16 sum = table->m * __builtin_convertvector(bytes, i16) + k[e / 16 % RUN];
     FN(store)(values + e, __builtin_convertvector(sum, v16) / unit, (long)n);
   }
 }

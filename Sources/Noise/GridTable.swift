@@ -19,6 +19,9 @@ package final class GridTable: Sendable {
   /// The thresholds and one element more: the kernels look at the one after the last before they ask whether it counts.
   private let padded: [UInt64]
   package static let guideBits: UInt32 = 12
+  /// The processor's finer guide, as `rrcm_grid_table` says; empty where a count does not fit.
+  private let packedGuide: [UInt16]
+  private static let packedBits: UInt32 = 14
 
   /// The smallest power of two with 255·m·sigma ≥ 32, at most 65,536. Affects fidelity to the continuous normal, never soundness.
   package static func defaultM(for sigma: Sigma) -> Int {
@@ -63,14 +66,27 @@ package final class GridTable: Sendable {
     self.lowest = lowest
     self.thresholds = thresholds
     self.padded = thresholds + [.max]
-    var guide = [UInt32](repeating: 0, count: 1 << Int(Self.guideBits))
+    guide = Self.counts(thresholds, bits: Self.guideBits)
+    let fine = Self.counts(thresholds, bits: Self.packedBits)
+    let width = UInt64(1) << (64 - UInt64(Self.packedBits))
+    packedGuide =
+      thresholds.count >= 1 << 15
+      ? []
+      : fine.enumerated().map { i, below in
+        let last = UInt64(i) * width + (width - 1)
+        let isInside = Int(below) < thresholds.count && thresholds[Int(below)] <= last
+        return UInt16(below << 1) | (isInside ? 1 : 0)
+      } + [0]
+  }
+
+  /// At i, how many thresholds are at or under i·2^(64 − bits).
+  private static func counts(_ thresholds: [UInt64], bits: UInt32) -> [UInt32] {
     var below = 0
-    for i in guide.indices {
-      let edge = UInt64(i) << (64 - UInt64(Self.guideBits))
+    return (0..<(1 << Int(bits))).map { i in
+      let edge = UInt64(i) << (64 - UInt64(bits))
       while below < thresholds.count && thresholds[below] <= edge { below += 1 }
-      guide[i] = UInt32(below)
+      return UInt32(below)
     }
-    self.guide = guide
   }
 
   /// Checks a table without computing it.
@@ -135,10 +151,13 @@ package final class GridTable: Sendable {
   func withTable<R>(_ body: (UnsafePointer<rrcm_grid_table>) -> R) -> R {
     padded.withUnsafeBufferPointer { padded in
       guide.withUnsafeBufferPointer { guide in
-        var table = rrcm_grid_table(
-          thresholds: padded.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count),
-          guide_bits: Self.guideBits, lowest: lowest, m: Int32(m))
-        return body(&table)
+        packedGuide.withUnsafeBufferPointer { packed in
+          var table = rrcm_grid_table(
+            thresholds: padded.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count),
+            guide_bits: Self.guideBits, lowest: lowest, m: Int32(m), packed: packed.isEmpty ? nil : packed.baseAddress,
+            packed_bits: Self.packedBits)
+          return body(&table)
+        }
       }
     }
   }

@@ -29,6 +29,11 @@ struct InstructionSetTests {
     thresholds += (1...40).map { (0x8100 << 48) + UInt64($0) << 41 }
     thresholds.sort()
     let guide = (0..<4096).map { i in UInt32(thresholds.count { $0 <= UInt64(i) << 52 }) }
+    let packed: [UInt16] = (0...16_384).map { (i: Int) -> UInt16 in
+      let first = UInt64(i % 16_384) << 50
+      let isInside = thresholds.contains { $0 > first && $0 <= first + ((1 << 50) - 1) }
+      return UInt16(thresholds.count { $0 <= first } << 1) | (isInside ? 1 : 0)
+    }
     let padded = thresholds + [.max]
     var place = place(3)
     let expected = (0..<count).map { e in
@@ -36,19 +41,21 @@ struct InstructionSetTests {
       return Int32(thresholds.count { $0 <= u }) - 150
     }
     let pixels = (0..<count).map { UInt8(truncatingIfNeeded: $0 * 37) }
-    for kernels in Self.sets {
+    for (kernels, isPacked) in Self.sets.flatMap({ [($0, false), ($0, true)] }) {
       var found = [Int32](repeating: .min, count: count)
       var values = [Float](repeating: .nan, count: count)
       padded.withUnsafeBufferPointer { padded in
         guide.withUnsafeBufferPointer { guide in
-          var table = rrcm_grid_table(
-            thresholds: padded.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count), guide_bits: 12,
-            lowest: -150, m: 3)
-          kernels.grid_noise(&found, count, &place, &table)
-          kernels.grid_pixels(&values, pixels, count, &place, &table)
+          packed.withUnsafeBufferPointer { packed in
+            var table = rrcm_grid_table(
+              thresholds: padded.baseAddress, guide: guide.baseAddress, count: UInt32(thresholds.count), guide_bits: 12,
+              lowest: -150, m: 3, packed: isPacked ? packed.baseAddress : nil, packed_bits: 14)
+            kernels.grid_noise(&found, count, &place, &table)
+            kernels.grid_pixels(&values, pixels, count, &place, &table)
+          }
         }
       }
-      #expect(found == expected, "\(String(cString: kernels.name))")
+      #expect(found == expected, "\(String(cString: kernels.name)), packed: \(isPacked)")
       #expect(values == (0..<count).map { Float(3 * Int32(pixels[$0]) + expected[$0]) / Float(765) })
     }
   }

@@ -24,6 +24,10 @@ typedef struct {
   uint32_t guide_bits;
   int32_t lowest;
   int32_t m;  ///< grid points per 1/255 of pixel value
+  /// The same with a finer step: 2 · (number at or under i·2^(64-packed_bits)), and 1 more where a threshold lies inside the
+  /// step, so that elsewhere one look is enough. One more readable element. Null where the counts need more than 15 bits.
+  const uint16_t *packed;
+  uint32_t packed_bits;
 } rrcm_grid_table;
 
 #endif
