@@ -37,7 +37,11 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 
 let package = Package(
   name: "rrcm-fleet",
-  products: [.executable(name: "rrcm", targets: ["rrcm"])],
+  products: [
+    .executable(name: "rrcm", targets: ["rrcm"]),
+    // For tests that start a process on the GPU they bring along.
+    .library(name: "EmulatedCUDA", type: .dynamic, targets: ["CUDAEmulator"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),

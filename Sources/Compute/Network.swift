@@ -115,6 +115,8 @@ package struct AdamWUpdate: Sendable {
 /// Calls block their thread and must come from one thread at a time. Any may throw a `ComputeError`: a device can fail.
 package protocol Network: AnyObject {
   var configuration: ViTConfiguration { get }
+  /// What decides the bits of its steps besides weights, batch and times; complete once a step has been made.
+  var numerics: NumericsID { get }
 
   /// Runs a batch. `inputs` [B, C, H, W] are already multiplied by c_in; `times` [B] are rescaled (spec 3.3).
   func forward(inputs: [Float], times: [Float], options: ForwardOptions) throws -> ForwardOutputs

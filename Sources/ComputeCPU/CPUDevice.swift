@@ -69,7 +69,9 @@ package struct CPUDevice: Device {
   ///
   /// `simd` names the arithmetic, 16 lanes of fused multiply-adds, which each instruction set performs alike; `batch` is
   /// 1 because a sample's logits are those of a batch of its own.
-  package var numerics: NumericsID {
+  package var numerics: NumericsID { Self.numerics(precision) }
+
+  static func numerics(_ precision: Precision) -> NumericsID {
     NumericsID(
       backend: "cpu", precision: precision.rawValue,
       library: "rrcm-kernels-\(precision == .f32 ? Kernels.version : Kernels.bf16Version)",

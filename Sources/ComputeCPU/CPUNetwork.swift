@@ -22,6 +22,7 @@ final class CPUNetwork: Network {
   private var weightsChanged = false
 
   var weights: EncoderWeights { encoder.weights }
+  var numerics: NumericsID { CPUDevice.numerics(.f32) }
 
   init(_ configuration: ViTConfiguration, state: StateDict, threads: Int, kernels: Kernels) throws {
     try checkConfiguration(configuration)

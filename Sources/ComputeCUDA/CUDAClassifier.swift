@@ -88,12 +88,8 @@ final class CUDAClassifier: Classifier {
     spoiled = try context.allocate(bytes: 4)
     tokenStart = try context.allocate(bytes: 4 * weights.tokenStart.count)
     gridTable = try context.allocate(bytes: 32)
-    numerics = NumericsID(
-      backend: "cuda", precision: precision.rawValue,
-      library: "rrcm-cuda-\(CUDADevice.kernelsVersion)+cublaslt-\(context.libraries.ltVersion)"
-        + "+nvrtc-\(context.libraries.nvrtcVersion)",
-      simd: "algorithms-\(SHA256(hashing: encoder.choices.utf8).hex.prefix(12))", batch: size,
-      device: compiler.architecture)
+    numerics = context.numerics(
+      precision, algorithms: encoder.choices, batch: size, architecture: compiler.architecture)
   }
 
   /// Samples per pass: what is wanted, or about 50,000 tokens, as far as two batches fit into four fifths of what is free.

@@ -1,5 +1,6 @@
 internal import CCUDA
 internal import Compute
+internal import Tensors
 
 /// One GPU: its context, memory and streams. Everything that is made of it keeps it alive.
 final class CUDAContext: @unchecked Sendable {
@@ -33,6 +34,15 @@ final class CUDAContext: @unchecked Sendable {
 
   func check(_ status: Int32, _ doing: @autoclosure () -> String) throws {
     try ComputeCUDA.check(status, libraries, doing())
+  }
+
+  /// Of what this context computes with pinned algorithms, in the library's own numbers.
+  func numerics(_ precision: CUDADevice.Precision, algorithms: String, batch: Int, architecture: String) -> NumericsID {
+    NumericsID(
+      backend: "cuda", precision: precision.rawValue,
+      library: "rrcm-cuda-\(CUDADevice.kernelsVersion)+cublaslt-\(libraries.ltVersion)"
+        + "+nvrtc-\(libraries.nvrtcVersion)",
+      simd: "algorithms-\(SHA256(hashing: algorithms.utf8).hex.prefix(12))", batch: batch, device: architecture)
   }
 
   var freeBytes: Int {

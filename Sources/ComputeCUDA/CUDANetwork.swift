@@ -25,6 +25,12 @@ final class CUDANetwork: Network {
   let tf32: Bool
   private let scratch: DeviceMemory
   private var products: [Product.Shape: Product] = [:]
+  /// The algorithm of each shape that was ever multiplied.
+  private var choices: [String: String] = [:]
+  /// Samples of the largest pass that kept what its gradient needs.
+  private var batch = 0
+  private let precision: CUDADevice.Precision
+  private let architecture: String
 
   var element: Element { kernels.element }
 
@@ -37,6 +43,7 @@ final class CUDANetwork: Network {
     guard problems.isEmpty else { throw ComputeError(problems.joined(separator: "; ")) }
     self.configuration = configuration
     self.context = context
+    (self.precision, architecture) = (precision, compiler.architecture)
     tf32 = precision != .f32
     kernels = try CUDAKernels(precision.element, training: true, context: context, compiler: compiler)
     stream = try context.makeStream()
@@ -71,6 +78,11 @@ final class CUDANetwork: Network {
       blocks: (blocks(parameters.count), 1, 1), threads: 256, on: stream)
   }
 
+  var numerics: NumericsID {
+    let algorithms = choices.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ";")
+    return context.numerics(precision, algorithms: algorithms, batch: batch, architecture: architecture)
+  }
+
   // MARK: Forward
 
   func forward(inputs: [Float], times: [Float], options: ForwardOptions) throws -> ForwardOutputs {
@@ -85,6 +97,7 @@ final class CUDANetwork: Network {
     if options.projector != .none, !c.hasProjector {
       throw ComputeError("the projector was asked for, but model.projector is 0")
     }
+    if options.keepsTape { self.batch = max(self.batch, batch) }
     let tape = CUDATape(batch: batch, options: options, network: self)
     let classTokens = try encode(inputs: inputs, times: times, into: tape)
     var encoder = classTokens
@@ -135,6 +148,7 @@ final class CUDANetwork: Network {
       if products.count >= 512 { products = [:] }
       product = try Product(shape, context: context)
       products[shape] = product
+      choices["\(shape)"] = product.choice
     }
     try product.enqueue(x: x, weight: w, into: y, base: base, bias: bias, workspace: scratch, on: stream)
   }

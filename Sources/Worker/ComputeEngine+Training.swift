@@ -97,6 +97,15 @@ extension ComputeEngine {
     return accuracies.map { ("accuracy_sigma_\($0.noiseLevel / 2)", $0.accuracy) }
   }
 
+  /// The numerics id of the steps made since the training began or went on.
+  package func trainingNumerics() throws -> String {
+    switch training {
+    case .pretrain(let trainer): trainer.numerics.description
+    case .finetune(let trainer): trainer.numerics.description
+    case nil: throw ComputeError("no training has begun")
+    }
+  }
+
   /// Stores the state between steps. Returns its digest.
   package func saveSnapshot(ofRun run: Int64) throws -> String {
     switch training {

@@ -85,6 +85,7 @@ extension WorkerService {
         savedAt = .now
       }
       if isStopping || isPaused {
+        try await note(run, job, upTo: progress.step, as: identity)
         try await talking { try await store.releaseJob(job) }
         await engine.endTraining()
         return .handedBack
@@ -97,10 +98,26 @@ extension WorkerService {
         configuration: product.configuration)
     }
     guard ended else { return .lost }
+    try await note(run, job, upTo: job.steps, as: identity)
     if let snapshot { await engine.discard(snapshot) }
     await engine.endTraining()
     try await talking { try await store.announceWork() }
     return .done
+  }
+
+  /// Records which steps this worker made, and in which numerics: what a training's bits depend on beside its run.
+  private func note(_ run: ReadyRun, _ job: JobLease, upTo step: Int, as identity: WorkerIdentity) async throws {
+    guard step > job.snapshotStep else { return }
+    let numerics = try await engine.trainingNumerics()
+    logger.info(
+      "steps made",
+      metadata: [
+        "run_id": "\(run.id)", "from_step": "\(job.snapshotStep)", "to_step": "\(step)", "numerics_id": "\(numerics)",
+      ])
+    try await talking {
+      try await store.recordEvent(
+        "steps_made", run: run.id, worker: identity.id, "steps \(job.snapshotStep + 1) to \(step) with \(numerics)")
+    }
   }
 
   /// Marks errors of the database as such, to tell them from errors of the training.

@@ -98,6 +98,9 @@ package final class Finetuner {
       networks: ["nnet": try weights], optimizer: try core.network.optimizerState())
   }
 
+  /// Of the steps made here.
+  package var numerics: NumericsID { core.network.numerics }
+
   /// The classifier's weights.
   package var weights: StateDict { get throws { try core.network.state() } }
 

@@ -113,6 +113,9 @@ package final class Pretrainer {
       networks: networks, optimizer: try core.online.optimizerState())
   }
 
+  /// Of the steps made here.
+  package var numerics: NumericsID { core.online.numerics }
+
   /// The online network's weights, with which fine-tuning begins.
   package var weights: StateDict { get throws { try core.online.state() } }
 
