@@ -19,6 +19,7 @@ struct Timing {
       defer { next += count }
       return try Shapes.request(c, next..<next + count)
     }
+    var training: TrainingArm?
     _ = try classifier.votes(for: try chunk(1))
     GPUArm.say("ready \(device.summary), \(classifier.numerics)")
     while let line = readLine() {
@@ -30,15 +31,22 @@ struct Timing {
       case ("noise", let count?):
         let request = try chunk(count)
         GPUArm.say("\(try seconds { try device.noiseAndCounting(classifier, for: request) })")
-      case ("peak", _): GPUArm.say("\(try device.productRate(side: 8192, repetitions: 50))")
-      case ("logits", _) where words.count == 2:
+      case ("peak", let side?):
+        GPUArm.say("\(try device.productRate(side: Int(side), repetitions: side < 1024 ? 2 : 50))")
+      case ("train", let count?) where words.count == 3:
+        var arm = try training ?? TrainingArm(checkpoint, device: device, batch: words[1])
+        var losses: [Double] = []
+        let time = try seconds { for _ in 0..<count { losses.append(try arm.run()) } }
+        training = arm
+        GPUArm.say(([time] + losses).map { "\($0)" }.joined(separator: " "))
+      case ("logits", _) where words.count == 3:
         let file = try SafetensorsFile.read(path: words[1])
         let inputs = file["inputs"]!.tensor()
         let logits = try classifier.logits(
           inputs: inputs.values, count: inputs.shape[0], noiseLevel: Double(file["level"]!.tensor().values[0]))
         var output = SafetensorsFile()
         output.append("logits", RawTensor(Tensor(shape: [inputs.shape[0], c.classes], values: logits)))
-        try output.write(to: words[1] + ".ours")
+        try output.write(to: words[2])
         GPUArm.say("written")
       default: throw ComputeError("unknown request: \(line)")
       }

@@ -1,0 +1,1 @@
+../../forward/ForwardArm/TrainingArm.swift
