@@ -1,8 +1,9 @@
 // The kernels for AVX-512 with the dot product of bfloat16 pairs.
-#include <immintrin.h>
 #include "kernels_tables.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #pragma clang diagnostic ignored "-Wpsabi"
 #pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw,avx512bf16"))), \
                              apply_to = function)
