@@ -1,6 +1,9 @@
 -- 0013 rights: what a worker's login may do to what it shares with others goes through functions that look who asks; a worker
 -- in quarantine adds nothing by hand either. Besides, views that count what may be claimed, and cheaper ways to see how far a
--- run is and to take over from a slower worker. Changes no data; the one index is of few rows at any time.
+-- run is and to take over from a slower worker. Canaries are recorded anew; the one index is of few rows at any time.
+
+-- Large images' canary batch has four images now, and the digests are of the whole batch: the next workers record theirs.
+DELETE FROM rrcm.canary;
 
 -- Who asks --------------------------------------------------------------------------------------------------------------
 
