@@ -3034,11 +3034,13 @@ CREATE VIEW rrcm.similar_run AS
     other.name AS other_name,
     a.sigma
    FROM (((rrcm.run this
-     JOIN rrcm.run other ON (((other.checkpoint_digest = this.checkpoint_digest) AND (other.dataset_digest = this.dataset_digest) AND (other.image_indices = this.image_indices) AND (other.run_id <> this.run_id))))
+     JOIN rrcm.run other ON (((other.checkpoint_digest = this.checkpoint_digest) AND (other.dataset_digest = this.dataset_digest) AND (other.run_id <> this.run_id) AND ((other.image_indices = this.image_indices) OR (EXISTS ( SELECT unnest(this.image_indices) AS unnest
+        INTERSECT
+         SELECT unnest(other.image_indices) AS unnest))))))
      JOIN rrcm.certification_sigma a ON ((a.run_id = this.run_id)))
      JOIN rrcm.certification_sigma b ON (((b.run_id = other.run_id) AND (b.sigma = a.sigma))));
 
-COMMENT ON VIEW rrcm.similar_run IS 'Other certification runs of the same checkpoint on the same images at the same sigma: choosing among them afterwards voids alpha';
+COMMENT ON VIEW rrcm.similar_run IS 'Other certification runs of the same checkpoint on some of the same images at the same sigma: choosing among them afterwards voids alpha';
 
 COMMENT ON COLUMN rrcm.similar_run.run_id IS 'Run';
 

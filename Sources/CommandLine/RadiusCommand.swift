@@ -40,7 +40,7 @@ struct Radius: AsyncParsableCommand, AnswersWithRows {
 
   func run() async throws {
     if let input {
-      guard hits == nil, draws == nil, sigma == nil, runnerUpHits == nil, mode == "fixed" else {
+      guard hits == nil, draws == nil, sigma == nil, runnerUpHits == nil, mode == "fixed", alpha == "0.001" else {
         throw InputProblems(["--input stands alone: hits, draws, sigma, alpha and mode come from its columns"])
       }
       guard [.table, .csv].contains(output.output) else {

@@ -58,6 +58,9 @@ struct VerifyRun: AsyncParsableCommand, AnswersWithRows {
       table.add([.text(check), .int(checked), .int(all), .int(differing), .text(note)])
     }
     let unfinished = voted.items.count - findings.certificates
+    let faults = try await store.itemFaults(ofRun: voted.record.id)
+    findings.lines += faults
+    row("items against images and labels", voted.items.count, of: voted.items.count, faults.count)
     row("stored chunks against the plan", findings.chunks, of: voted.storedChunks, findings.differingItems.chunks)
     row(
       "certificates from votes", findings.certificates, of: voted.items.count, findings.differingItems.certificates,

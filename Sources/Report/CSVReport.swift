@@ -8,7 +8,7 @@ package enum CSVReport {
   package static let columns = [
     "origin", "run", "run_id", "sigma", "n", "alpha", "r", "images", "finished", "held", "certified", "accuracy_low",
     "accuracy_high", "interval_low", "interval_high", "abstained", "wrong", "acr_low", "acr_high", "seconds_per_image",
-    "false_certificates", "certain_low",
+    "false_certificates", "certain_low", "mode", "sampler", "other_runs",
   ]
 
   package static func text(_ runs: ReportSet) -> String {
@@ -28,6 +28,11 @@ package enum CSVReport {
         level.secondsPerImage.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
       ]
       let allowance = level.falseCertificates
+      let fleet = row.series.report.fleet
+      let protocolFields = [
+        fleet?.settings.mode.rawValue ?? "", fleet?.settings.sampler.rawValue ?? "",
+        fleet.map { "\($0.otherRuns)" } ?? "",
+      ]
       for (radius, cell) in zip(runs.radii, row.cells) {
         let interval = SamplingInterval.bounds(cell.share)
         let body = [
@@ -41,7 +46,7 @@ package enum CSVReport {
             "\(allowance)",
             NumberText.shareDown(
               FalseCertificates.certainly(cell.share.low, allowance: allowance), of: cell.share.total),
-          ]).joined(separator: ",") + "\n"
+          ] + protocolFields).joined(separator: ",") + "\n"
       }
     }
     return text

@@ -59,7 +59,7 @@ package enum CertificateExport {
   /// Head of ``csv(_:)``.
   package static let csvColumns = [
     "sigma", "idx", "label", "predict", "radius", "correct", "abstain", "p_lower", "n_a", "n", "alpha", "time_seconds",
-    "mode", "planned_n",
+    "mode", "planned_n", "origin",
   ]
 
   /// Every certificate with up to 17 digits, rounded toward zero, and what it was computed from.
@@ -72,7 +72,7 @@ package enum CertificateExport {
           NumberText.down17(item.radius ?? 0), item.isCorrect ? "1" : "0", item.radius == nil ? "1" : "0",
           item.pLower.map(NumberText.down17) ?? "", item.hits.map { "\($0)" } ?? "", "\(item.draws)", "\(level.alpha)",
           item.seconds.map { NumberText.fixed($0, places: 6, towardZero: false) } ?? "",
-          mode(of: report), "\(level.draws)",
+          mode(of: report), "\(level.draws)", report.origin,
         ]
         text += fields.joined(separator: ",") + "\n"
       }

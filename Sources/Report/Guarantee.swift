@@ -30,7 +30,7 @@ package struct Guarantee: Sendable {
     if reading?.isSimultaneous == true {
       paragraphs.append(
         "For all images and noise levels of the run together: with probability at least \(confidence) over the noise, "
-          + "every certificate of the run is true, \(claim) Each is computed at alpha/\(NumberText.grouped(reading!.shares))."
+          + "every certificate shown is true, \(claim) Each is computed at alpha/\(NumberText.grouped(reading!.shares))."
       )
     } else {
       paragraphs += [
@@ -68,10 +68,10 @@ package struct Guarantee: Sendable {
     switch fleet.otherRuns {
     case 0:
       paragraphs.append(
-        "No other run still on record certified the same checkpoint on the same images at one of these sigmas.")
+        "No other run still on record certified the same checkpoint on any of the same images at one of these sigmas.")
     case let others:
       paragraphs.append(
-        "\(others == 1 ? "1 other run" : "\(others) other runs") still on record certified the same checkpoint on the same images at one of "
+        "\(others == 1 ? "1 other run" : "\(others) other runs") still on record certified the same checkpoint on some of the same images at one of "
           + "these sigmas. Choosing among runs after seeing them voids the probability stated here.")
     }
     return paragraphs
@@ -173,8 +173,14 @@ extension NumberText {
     return "1 − \(alpha)"
   }
 
-  /// 1/alpha as a whole number.
-  static func oneIn(_ alpha: ExactDecimal) -> String { grouped(Int((1 / alpha.value).rounded())) }
+  /// 1/alpha as a whole number, rounded down: "up to one in so many" then never promises too much.
+  static func oneIn(_ alpha: ExactDecimal) -> String {
+    let nearest = (1 / alpha.value).rounded()
+    // No run has so many images.
+    guard nearest <= 0x1p50 else { return grouped(1 << 50) }
+    let whole = Int(nearest)
+    return grouped(alpha.multiplied(by: whole).isAbove(1) ? whole - 1 : whole)
+  }
 
   /// A small positive number with three significant digits, rounded up.
   static func roundedUp(_ value: Double) -> String {

@@ -46,7 +46,7 @@ package struct LaTeXReport: Sendable {
       let basis =
         report.fleet.map { fleet in
           Escape.latex("\(fleet.images.dataset) (\(fleet.images.subset))")
-            + ", $n = \(fleet.settings.n)$, $\\alpha = \(report.reading?.alpha ?? fleet.settings.alpha)$"
+            + ", $n = \(fleet.settings.n)$, $\\alpha = \(report.reading?.each ?? fleet.settings.alpha)$"
             + (report.reading == nil ? "" : ", read again after the votes were known")
             + (fleet.settings.sampler == .gaussian ? ", sound in real arithmetic only" : "")
         } ?? "imported from logs, not recomputable"

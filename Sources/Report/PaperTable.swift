@@ -118,6 +118,16 @@ package struct PaperTable: Sendable {
         + "result of one classifier. Bold: best of its column, the first on ties.",
       "Time per image: compute time of all draws, all workers together, at the pair that is best at the first radius.",
     ]
+    let protocols = runs.reports.compactMap { report in
+      report.fleet.map { fleet in
+        let settings = fleet.settings
+        return
+          "\(report.name) n \(NumberText.grouped(settings.n)), alpha \(settings.alpha), mode \(settings.mode.rawValue), "
+          + "\(settings.sampler.rawValue) noise"
+          + (settings.sampler == .gaussian ? " (sound in real arithmetic only)" : "")
+      }
+    }
+    if !protocols.isEmpty { notes.append("Protocols: \(protocols.joined(separator: "; ")).") }
     if !runs.isFinished { notes.append("Ranges: unfinished images all wrong to all right; bests count them wrong.") }
     if rows.contains(where: \.isImported) {
       notes.append(
@@ -134,8 +144,8 @@ package struct PaperTable: Sendable {
     }
     notes.append(
       others.isEmpty
-        ? "No other run of this fleet still on record certified one of these checkpoints on the same images at one of these sigmas."
-        : "Other runs still on record of the same checkpoint, images and one of these sigmas: \(others.joined(separator: "; "))."
+        ? "No other run of this fleet still on record certified one of these checkpoints on any of the same images at one of these sigmas."
+        : "Other runs still on record of the same checkpoint, some of the same images and one of these sigmas: \(others.joined(separator: "; "))."
     )
     return notes
   }

@@ -33,11 +33,13 @@ package struct PublishedTable: Sendable {
     return "\(escape(series.report.name))\(runs.hasOwn && series.isImported ? " (imported)" : ""), \(sigma)"
   }
 
-  /// Two decimals, or a range while images are unfinished.
+  /// Two decimals, or a range outwards while images are unfinished.
   private static func share(_ cell: AccuracyTable.Cell) -> String {
     let low = NumberText.share(cell.share.lowShare, places: 2)
     guard !cell.share.isExact else { return low }
-    return low + "–" + NumberText.share(Double(cell.share.high) / Double(cell.share.total), places: 2)
+    let hundredths = { (count: Int, up: Int) in Double((count * 100 + up) / cell.share.total) / 100 }
+    let (from, to) = (hundredths(cell.share.low, 0), hundredths(cell.share.high, cell.share.total - 1))
+    return NumberText.share(from, places: 2) + "–" + NumberText.share(to, places: 2)
   }
 
   /// At least two decimals: 0.50.

@@ -64,7 +64,7 @@ struct ReportFacts {
         "noise", "\(settings.sampler.rawValue)\(limits), \(noise.joined(separator: "; "))",
         short: "\(settings.sampler.rawValue)\(limits), sigma \(short.joined(separator: ", "))"))
     lines += settings.numerics.map { Line("numerics", $0) }
-    let reach = levels.map { "\(NumberText.radius($0.reach)) at sigma \($0.name)" }
+    let reach = levels.map { "\(NumberText.fixedUp($0.reach, places: 3)) at sigma \($0.name)" }
     if !reach.isEmpty { lines.append(Line("reach", "no radius beyond \(reach.joined(separator: ", "))")) }
     if let audits = fleet.audits { lines.append(Line("audits", Self.sentence(audits))) }
     if let error = fleet.error { lines.append(Line("error", error)) }

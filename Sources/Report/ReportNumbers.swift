@@ -8,9 +8,9 @@ struct LevelSummary {
   let clean: String
   let abstained: String
   let mistaken: String
-  /// Average certified radius, rounded down.
+  /// Average certified radius, rounded down; a range outwards.
   let averageRadius: String
-  /// Largest radius n and alpha allow, rounded down.
+  /// Largest radius n and alpha allow, rounded up.
   let reach: String
   /// Mean compute time of a finished image, for people; a dash where no times are known.
   let time: String
@@ -24,9 +24,9 @@ struct LevelSummary {
     abstained = Self.percent(accuracy.abstention)
     mistaken = Self.percent(accuracy.mistaken)
     let average = accuracy.averageRadius(largestRadius: reach)
-    let (low, high) = (NumberText.radius(average.low), NumberText.radius(average.high))
-    averageRadius = low == high ? low : "\(low)–\(high)"
-    self.reach = NumberText.radius(reach)
+    let low = NumberText.radius(average.low)
+    averageRadius = average.low == average.high ? low : "\(low)–\(NumberText.fixedUp(average.high, places: 3))"
+    self.reach = NumberText.fixedUp(reach, places: 3)
     time = level.secondsPerImage.map(Self.seconds) ?? "–"
   }
 

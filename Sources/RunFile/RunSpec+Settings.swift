@@ -169,8 +169,9 @@ extension Smoothing {
       reader.problem("smoothing.n0", "must be at most smoothing.n (\(n)); lower it or raise n")
     }
     alpha = reader.double("smoothing.alpha")
-    if !(alpha > 0 && alpha <= 0.5) {
-      reader.problem("smoothing.alpha", "must be above 0 and at most 0.5; 0.001 is usual")
+    if !(alpha >= ClopperPearson.smallestAlpha && alpha <= 0.5) {
+      let limit = alpha > 0 && alpha < 0.5 ? ", and at least \(ClopperPearson.smallestAlpha)" : ""
+      reader.problem("smoothing.alpha", "must be above 0 and at most 0.5\(limit); 0.001 is usual")
     }
     sampler = reader.choice("smoothing.sampler", SamplerName.self) ?? .grid
     m = reader.optionalInt("smoothing.m", in: 1...65_536)

@@ -18,12 +18,12 @@ package enum ClopperPearson {
   /// - Parameters:
   ///   - hits: draws that hit, 0 ... draws.
   ///   - draws: draws made, 1 ... 2³¹; the number drawn, not the number planned.
-  ///   - alpha: probability that the bound fails, one-sided, in (0, 1/2]; see ``problem(alpha:)``.
+  ///   - alpha: probability that the bound fails, one-sided, in (0, 1/2].
   ///   - slack: total variation between the distribution drawn from and the intended one, per draw; subtracted.
   /// - Complexity: about 0.15 ms, independent of `draws`.
   package static func lowerBound(hits: Int, draws: Int, alpha: ExactDecimal, slack: Double = 0) -> ProbabilityBound {
     precondition((1...largestDraws).contains(draws) && (0...draws).contains(hits))
-    precondition(problem(alpha: alpha) == nil)
+    precondition(isUsable(alpha: alpha))
     let bound: ProbabilityBound
     if hits == 0 {
       bound = ProbabilityBound(value: 0, complement: 1)
@@ -41,12 +41,19 @@ package enum ClopperPearson {
     return ProbabilityBound(value: mirrored.complement, complement: mirrored.value).raised(by: slack)
   }
 
-  /// What is wrong with a failure probability, and the remedy; nil when it can be used.
+  /// Whether a bound can be computed at it; shares of what a person asks for may be below ``smallestAlpha``.
+  static func isUsable(alpha: ExactDecimal) -> Bool { alpha.value > 0 && (alpha.value < 0.5 || alpha == 0.5) }
+
+  /// What is wrong with the failure probability that a person asks for, and the remedy; nil when it can be used.
   package static func problem(alpha: ExactDecimal) -> String? {
-    if alpha.value > 0 && (alpha.value < 0.5 || alpha == 0.5) { return nil }
+    if isUsable(alpha: alpha) && alpha.value >= smallestAlpha { return nil }
     if alpha.value > 0.5 && alpha.value < 1 {
       return "alpha is \(alpha), a failure probability above one half; write 1 minus the confidence, for example 0.001"
     }
     return "alpha is \(alpha); it must be above 0 and at most 0.5, for example 0.001"
+      + (alpha.value > 0 && alpha.value < smallestAlpha ? "; below \(smallestAlpha) nothing is computed" : "")
   }
+
+  /// Far from where shares of a failure probability would leave the doubles.
+  package static let smallestAlpha = 1e-100
 }

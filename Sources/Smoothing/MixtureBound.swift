@@ -18,7 +18,7 @@ package enum MixtureBound {
   /// - Complexity: about 0.3 ms, nearly independent of `draws`.
   package static func lowerBound(hits: Int, draws: Int, alpha: ExactDecimal, slack: Double = 0) -> ProbabilityBound {
     precondition((1...ClopperPearson.largestDraws).contains(draws) && (0...draws).contains(hits))
-    precondition(ClopperPearson.problem(alpha: alpha) == nil)
+    precondition(ClopperPearson.isUsable(alpha: alpha))
     guard hits > 0 else { return ProbabilityBound(value: 0, complement: 1).lowered(by: slack) }
     return MixtureMartingale(draws: draws, hits: hits, alpha: alpha).crossing().lowered(by: slack)
   }

@@ -212,7 +212,12 @@ extension Store {
     try await connection.rows(PackageResources.results_sql, [.int(id)]).map { try ResultRow($0) }
   }
 
-  /// How many other runs certify the same images with the same checkpoint at one of the same noise levels.
+  /// What is wrong with a planned run's items: missing, not its own, or labelled otherwise than in the image set.
+  package func itemFaults(ofRun id: Int64) async throws -> [String] {
+    try await connection.rows(PackageResources.item_faults_sql, [.int(id)]).map { try $0.text("fault") }
+  }
+
+  /// How many other runs certify some of the same images with the same checkpoint at one of the same noise levels.
   package func otherRuns(like id: Int64) async throws -> Int {
     Int(try await connection.rows(PackageResources.other_runs_sql, [.int(id)])[0].int("runs"))
   }

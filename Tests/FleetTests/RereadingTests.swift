@@ -68,6 +68,7 @@ import Testing
       #expect(
         clean.output == """
           check,checked,of,differing,note
+          items against images and labels,24,24,0,
           stored chunks against the plan,120,120,0,
           certificates from votes,24,24,0,
           noise tables and slack,2,2,0,
@@ -115,6 +116,18 @@ import Testing
       #expect(touched.output.contains("certificates from votes,24,24,2,"))
       #expect(touched.output.contains("chunks from the noise,0,120,0,none asked for"))
       #expect(touched.errors.contains("p lower is 0.") && touched.errors.contains("has 501 votes of 500 samples"))
+      // An item gone, and one that is right because its label was changed.
+      try await connection.script(
+        """
+        DELETE FROM rrcm.certificate WHERE item_id = (SELECT max(item_id) FROM rrcm.item);
+        DELETE FROM rrcm.chunk_count WHERE item_id = (SELECT max(item_id) FROM rrcm.item);
+        DELETE FROM rrcm.audit WHERE item_id = (SELECT max(item_id) FROM rrcm.item);
+        DELETE FROM rrcm.item WHERE item_id = (SELECT max(item_id) FROM rrcm.item);
+        UPDATE rrcm.item SET label = (label + 1) % 4 WHERE item_id = (SELECT min(item_id) FROM rrcm.item);
+        """)
+      let mended = try await verify(["--share", "0"])
+      #expect(mended.output.contains("items against images and labels,23,23,2,"), "\(mended)")
+      #expect(mended.errors.contains("no item, though the run has it") && mended.errors.contains("in the image set"))
       let unknown = try await Program.run(["verify", "run", "nobody"], environment: fleet.environment)
       #expect(unknown.status == 64 && unknown.errors.contains("no run \"nobody\""))
     }

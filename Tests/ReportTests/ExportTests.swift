@@ -21,7 +21,7 @@ struct ExportTests {
     let lines = CertificateExport.csv(Sample.finished).split(separator: "\n").map {
       $0.split(separator: ",", omittingEmptySubsequences: false)
     }
-    #expect(lines.count == 301 && lines[0].count == 14 && lines.allSatisfy { $0.count == 14 })
+    #expect(lines.count == 301 && lines.allSatisfy { $0.count == CertificateExport.csvColumns.count })
     let items = Sample.finished.levels.flatMap(\.items)
     for (line, item) in zip(lines.dropFirst(), items) {
       let radius = try #require(ExactDecimal(line[4]))
@@ -160,6 +160,16 @@ struct ExportTests {
     }
     let terminal = TerminalReport(gaussian, usesColor: false).text.split(separator: "\n").joined(separator: " ")
     for paragraph in Guarantee(gaussian).paragraphs { #expect(terminal.contains(paragraph)) }
+  }
+
+  @Test("up to one image in so many: rounded down, so that it never promises more than alpha does")
+  func oneIn() {
+    for (alpha, shown) in [
+      (0.001, "1,000"), (0.0005, "2,000"), (0.1, "10"), (0.15, "6"), (0.4, "2"), (0.5, "2"), (0.3, "3"),
+      (1e-50, "1,125,899,906,842,624"),
+    ] as [(ExactDecimal, String)] {
+      #expect(NumberText.oneIn(alpha) == shown, "\(alpha)")
+    }
   }
 
   @Test("a certificate chosen among three levels is false with probability up to three times its alpha")

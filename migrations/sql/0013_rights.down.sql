@@ -123,3 +123,19 @@ DROP FUNCTION rrcm.record_canary(text, text, text, bigint);
 DROP FUNCTION rrcm.post_audit(bigint, bigint, int, smallint[], int[], double precision);
 DROP FUNCTION rrcm.claim_audit(bigint, bigint, int, text, double precision, double precision, double precision);
 DROP FUNCTION rrcm.acts_for(name);
+
+CREATE OR REPLACE VIEW rrcm.similar_run AS
+SELECT this.run_id,
+       other.run_id AS other_run_id,
+       other.name AS other_name,
+       a.sigma
+  FROM rrcm.run this
+  JOIN rrcm.run other
+    ON other.checkpoint_digest = this.checkpoint_digest
+   AND other.dataset_digest = this.dataset_digest
+   AND other.image_indices = this.image_indices
+   AND other.run_id <> this.run_id
+  JOIN rrcm.certification_sigma a ON a.run_id = this.run_id
+  JOIN rrcm.certification_sigma b ON b.run_id = other.run_id AND b.sigma = a.sigma;
+COMMENT ON VIEW rrcm.similar_run IS
+  'Other certification runs of the same checkpoint on the same images at the same sigma: choosing among them afterwards voids alpha';

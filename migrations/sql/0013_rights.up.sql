@@ -638,3 +638,26 @@ SELECT r.run_id,
           (SELECT count(*) FROM rrcm.disagreement d JOIN rrcm.item i USING (item_id) WHERE i.run_id = r.run_id)
             AS disagreements
  ) AS votes;
+
+-- Choosing among runs ------------------------------------------------------------------------------------------------
+
+-- The same images in another order, or a part of them, are no fresh start either.
+CREATE OR REPLACE VIEW rrcm.similar_run AS
+SELECT this.run_id,
+       other.run_id AS other_run_id,
+       other.name AS other_name,
+       a.sigma
+  FROM rrcm.run AS this
+  JOIN rrcm.run AS other ON other.checkpoint_digest = this.checkpoint_digest
+   AND other.dataset_digest = this.dataset_digest
+   AND other.run_id <> this.run_id
+   AND (
+         other.image_indices = this.image_indices
+         OR EXISTS (SELECT unnest(this.image_indices) INTERSECT SELECT unnest(other.image_indices))
+       )
+  JOIN rrcm.certification_sigma AS a ON a.run_id = this.run_id
+  JOIN rrcm.certification_sigma AS b ON b.run_id = other.run_id
+   AND b.sigma = a.sigma;
+
+COMMENT ON VIEW rrcm.similar_run IS
+  'Other certification runs of the same checkpoint on some of the same images at the same sigma: choosing among them afterwards voids alpha';
