@@ -8,9 +8,9 @@ import Testing
   /// What `smoothing` says, by mode.
   private static let modes: KeyValuePairs = [
     "fixed": "n0: 100",
-    "curtailed": "n0: 100, curtail: true, targets: [0, 0.1, 0.25]",
+    "curtailed": "n0: 100, curtail: true, targets: [0, 0.1, 0.3]",
     "runner-up": "n0: 100, runner_up: true",
-    "sequential": "n0: 100, mode: sequential, targets: [0, 0.1, 0.25]",
+    "sequential": "n0: 100, mode: sequential, targets: [0, 0.1, 0.3]",
     "epsilon": "n0: 100, mode: epsilon, epsilon: 0.2",
     "predict": "mode: predict",
   ]
