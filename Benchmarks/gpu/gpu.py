@@ -26,10 +26,17 @@ def flop(name):
     return (depth - 1) * block + last + 2 * (t - 2) * 3 * patch**2 * d
 
 
+def environment(program):
+    """That of a process: ours finds the libraries packed with it, others do not."""
+    ours = os.environ.get("GPU_ARM_LIBRARIES")
+    return {**os.environ, "LD_LIBRARY_PATH": ours} if ours and program.endswith("GPUArm") else None
+
+
 class Arm:
     def __init__(self, name, command):
         self.name, self.times = name, []
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(command[0]))
         self.about = self.answer()
 
     def answer(self):
@@ -130,7 +137,7 @@ def main():
     for shape in shapes:
         folder = os.path.join(options.work, shape)
         if not os.path.exists(f"{folder}/model.safetensors"):
-            subprocess.run([f"{HERE}/GPUArm", "weights", shape, "1", folder], check=True)
+            subprocess.run([f"{HERE}/GPUArm", "weights", shape, "1", folder], check=True, env=environment("GPUArm"))
         ours = [Arm(f"ours {p}", [f"{HERE}/GPUArm", "time", folder, p, *batch]) for p in ("bf16", "tf32", "f32")]
         peers = [] if reason else [
             Arm(f"PyTorch bf16 {kind}", [sys.executable, f"{HERE}/arm.py", kind, folder])

@@ -116,8 +116,12 @@ final class DeviceMemory {
 }
 
 /// An allocation that did not fit: a smaller batch may.
-struct OutOfDeviceMemory: Error {
+struct OutOfDeviceMemory: Error, CustomStringConvertible {
   let bytes: Int
+
+  var description: String {
+    "the GPU has no \(bytes >> 10) KiB left; stop what else uses it, or start the worker with a smaller --batch"
+  }
 }
 
 /// A queue of work on the device. It waits for the copies and fills that the host asked for before, and later ones wait

@@ -74,6 +74,9 @@ final class Product {
     if shape.bias {
       precondition(shape.result == .float32, "the bias has the result's type, and ours are float32")
       try set(RRCM_LT_OPERATION_EPILOGUE, Int32(RRCM_LT_EPILOGUE_BIAS))
+      // Some versions choose nothing while the pointer is null; every product sets its own before it runs.
+      var aligned: rrcm_cu_pointer = 256
+      try check(lt.set_operation(operation, Int32(RRCM_LT_OPERATION_BIAS), &aligned, 8), "describe a product")
     }
     layouts = (
       transposesW
@@ -107,14 +110,21 @@ final class Product {
     }
     (self.context, self.operation, adds, hasBias) = (context, operation!, shape.baseRow != nil, shape.bias)
     var algorithm = best.algorithm
-    choice = [RRCM_LT_ALGORITHM_ID, RRCM_LT_ALGORITHM_TILE, RRCM_LT_ALGORITHM_STAGES, RRCM_LT_ALGORITHM_SPLIT_K]
-      .map { attribute in
-        var (value, written): (Int32, Int) = (0, 0)
-        _ = lt.describe(&algorithm, Int32(attribute), &value, 4, &written)
-        return "\(value)"
-      }.joined(separator: ".")
+    choice = Self.attributes.map { attribute, bytes in
+      var (value, written): (Int32, Int) = (0, 0)
+      // Older libraries do not have the last ones.
+      return lt.describe(&algorithm, attribute, &value, bytes, &written) == 0 ? "\(value)" : "-"
+    }.joined(separator: ".")
     self.algorithm = algorithm
   }
+
+  /// All that tells one algorithm's kernel from another's, with the bytes of each.
+  private static let attributes: [(Int32, Int)] =
+    [
+      RRCM_LT_ALGORITHM_ID, RRCM_LT_ALGORITHM_TILE, RRCM_LT_ALGORITHM_STAGES, RRCM_LT_ALGORITHM_SPLIT_K,
+      RRCM_LT_ALGORITHM_REDUCTION, RRCM_LT_ALGORITHM_SWIZZLE, RRCM_LT_ALGORITHM_CUSTOM,
+    ].map { (Int32($0), 4) }
+    + [RRCM_LT_ALGORITHM_INNER_SHAPE, RRCM_LT_ALGORITHM_CLUSTER_SHAPE].map { (Int32($0), 2) }
 
   deinit {
     let lt = context.libraries.lt
