@@ -112,7 +112,7 @@ class Peer(Arm):
         self.template, self.claims = name, claims
 
     def seed(self, cluster, options):
-        count = options.jobs if self.name == "pgqueuer" else options.jobs // 4
+        count = options.jobs // 2 if self.name == "pgqueuer" else options.jobs // 4
         subprocess.run([sys.executable, f"{HERE}/peers.py", self.name, "seed", cluster.url(self.name), str(count)], check=True)
         cluster.run(self.name, "VACUUM ANALYZE")
 
@@ -234,7 +234,8 @@ def main():
     rounds = options.rounds or (1 if options.quick else 5)
     seconds = options.seconds or (3 if options.quick else 10)
     held_seconds = 10 if options.quick else 60
-    options.jobs = int(30_000 * (seconds + 5))
+    # Enough that no arm runs out: a round at the fastest's pace, and the held horizon, which slower arms alone go through.
+    options.jobs = max(int(30_000 * (seconds + 5)), 0 if options.skip_held else int(16_000 * (held_seconds + 30)))
     arms = all_arms()
     if options.only:
         names = options.only.split(",")
